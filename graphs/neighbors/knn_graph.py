@@ -1,0 +1,47 @@
+"""What every neighbour engine returns."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Metric = Literal["cosine", "pearson"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnnGraph:
+    """The k most similar other nodes of every node: a directed list.
+
+    Attributes
+    ----------
+    indices : ndarray of int32, shape (n, k)
+        Neighbours of each row, most similar first, ties by lower index. Never the row itself.
+    weights : ndarray of float32, shape (n, k)
+        Their similarities, in [-1, 1].
+    metric : {"cosine", "pearson"}
+        What was measured.
+    engine : str
+        Which engine found them.
+    exact : bool
+        Whether the neighbour sets are the exact ones (see `graphs.neighbors`).
+    zero_rows : int
+        Rows without a direction (all zero, or constant under Pearson): similarity 0 to everything.
+    """
+
+    indices: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    metric: Metric
+    engine: str
+    exact: bool
+    zero_rows: int = 0
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes, n."""
+        return int(self.indices.shape[0])
+
+    @property
+    def k(self) -> int:
+        """Neighbours of each node."""
+        return int(self.indices.shape[1])
