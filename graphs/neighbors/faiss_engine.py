@@ -1,0 +1,211 @@
+"""Engine `faiss`: candidates by FAISS' flat float32 search, neighbours proven in float64.
+
+A float32 inner product of D terms, summed in whatever order, is within
+gamma_D = D u / (1 - D u), u = 2^-24, of the true one when both rows have length 1 (Higham,
+*Accuracy and Stability of Numerical Algorithms*, 2002, eq. 3.5). With tau this bound, a row whose
+k-th best approximate similarity is s can have no neighbour among rows approximated below
+s - 2 tau. So the m > k best candidates of FAISS hold all neighbours whenever the last of them lies
+below s - 2 tau; the candidates above that line are then measured exactly. Rows where the last
+candidate lies above it are measured against every row.
+"""
+
+from collections.abc import Iterator
+from typing import Literal
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from graphs.errors import ResourceError
+from graphs.neighbors.knn_graph import KnnGraph, Metric
+from graphs.neighbors.rows import Rows, unit_rows
+from graphs.neighbors.select import best, exact_similarities
+
+SPARE = 12  # candidates beyond k: enough for almost every row of real features
+# A block is held as read, as unit rows, and once more as the other side of the product.
+COPIES_PER_BLOCK = 4
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+def faiss_knn(
+    rows: Rows, k: int, *, metric: Metric, device: Device = "auto", memory: int | None = None
+) -> KnnGraph:
+    """Find the k most similar other rows with FAISS, on a GPU where there is one.
+
+    Parameters
+    ----------
+    rows : Rows
+        Features, shape (n, D), from memory or from disk.
+    k : int
+        Neighbours a row, 1 <= k < n.
+    metric : {"cosine", "pearson"}
+        Similarity.
+    device : {"auto", "cpu", "cuda"}
+        Where the search runs.
+    memory : int, optional
+        Bytes that may be used for features; rows are then worked on in blocks.
+
+    Returns
+    -------
+    KnnGraph
+        Exact: the same as `reference_knn`.
+
+    Raises
+    ------
+    ResourceError
+        When `device` is "cuda" and FAISS sees no GPU.
+    """
+    search = _Search(_use_gpu(device))
+    n, width = rows.shape
+    step = n if memory is None else max(1, min(n, memory // (COPIES_PER_BLOCK * 4 * width)))
+    indices = np.empty((n, k), np.int32)
+    weights = np.empty((n, k), np.float32)
+    zero_rows = 0
+    for at in range(0, n, step):
+        stop = min(at + step, n)
+        queries = unit_rows(rows, at, stop, metric=metric)
+        zero_rows += int(np.count_nonzero(~queries.any(axis=1)))
+        blocks = _Blocks(rows, step, metric, (at, queries))
+        indices[at:stop], weights[at:stop] = _neighbors(queries, blocks, k, search)
+    return KnnGraph(
+        indices=indices,
+        weights=weights,
+        metric=metric,
+        engine="faiss",
+        exact=True,
+        zero_rows=zero_rows,
+    )
+
+
+class _Search:
+    """FAISS' brute-force search on the device that was chosen."""
+
+    def __init__(self, gpu: bool) -> None:  # noqa: FBT001 (private)
+        self._resources = faiss.StandardGpuResources() if gpu else None
+
+    def __call__(
+        self, queries: NDArray[np.float32], base: NDArray[np.float32], m: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        product = faiss.METRIC_INNER_PRODUCT
+        if self._resources is None:
+            return faiss.knn(queries, base, m, metric=product)  # type: ignore[no-any-return]
+        return faiss.knn_gpu(self._resources, queries, base, m, metric=product)  # type: ignore[no-any-return]
+
+
+class _Blocks:
+    """The base rows, block after block; the block that the queries came from is not read again."""
+
+    def __init__(
+        self, rows: Rows, step: int, metric: Metric, own: tuple[int, NDArray[np.float32]]
+    ) -> None:
+        self._rows, self._step, self._metric, self._own = rows, step, metric, own
+        self.n = rows.shape[0]
+        self.first = own[0]
+
+    def __iter__(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        for at in range(0, self.n, self._step):
+            if at == self._own[0]:
+                yield at, self._own[1]
+            else:
+                stop = min(at + self._step, self.n)
+                yield at, unit_rows(self._rows, at, stop, metric=self._metric)
+
+
+def _neighbors(
+    queries: NDArray[np.float32], blocks: _Blocks, k: int, search: _Search
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Neighbours of one block of rows among all rows."""
+    m = min(k + SPARE, blocks.n - 1)
+    approximate, candidates = _candidates(queries, blocks, m, search)
+    tolerance = 2 * error_bound(queries.shape[1])
+    line = approximate[:, k - 1] - tolerance
+    possible = approximate >= line[:, None]
+    open_rows = possible.all(axis=1) if m < blocks.n - 1 else np.zeros(len(queries), np.bool_)
+    possible[open_rows] = False
+    similarities = np.full(approximate.shape, -np.inf, np.float32)
+    full = _FullRows(np.flatnonzero(open_rows), queries, blocks.first, k)
+    for at, base in blocks:
+        inside = possible & (candidates >= at) & (candidates < at + len(base))
+        left, column = np.nonzero(inside)
+        right = candidates[left, column] - at
+        similarities[left, column] = exact_similarities(queries, base, (left, right))
+        full.add(at, base)
+    indices, weights = best(similarities, candidates, k)
+    indices[full.rows], weights[full.rows] = full.indices, full.weights
+    return indices, weights
+
+
+def _candidates(
+    queries: NDArray[np.float32], blocks: _Blocks, m: int, search: _Search
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The m best other rows by float32 similarity, best first: similarities and indices."""
+    approximate = np.empty((len(queries), 0), np.float32)
+    candidates = np.empty((len(queries), 0), np.int64)
+    own = np.arange(len(queries)) + blocks.first
+    for at, base in blocks:
+        found, where = search(queries, base, min(m + 1, len(base)))
+        where = where + at
+        found = np.where(where == own[:, None], np.float32(-np.inf), found)
+        found = np.concatenate((approximate, found), axis=1)
+        where = np.concatenate((candidates, where), axis=1)
+        order = np.argsort(-found, axis=1, kind="stable")[:, :m]
+        approximate = np.take_along_axis(found, order, axis=1)
+        candidates = np.take_along_axis(where, order, axis=1)
+    return approximate, candidates
+
+
+class _FullRows:
+    """Rows that the candidates could not settle: measured against everything in float64."""
+
+    def __init__(
+        self, rows: NDArray[np.intp], queries: NDArray[np.float32], first: int, k: int
+    ) -> None:
+        self.rows, self._k, self._first = rows, k, first
+        self._queries = queries[rows].astype(np.float64)
+        # Starts with k places that any real row beats.
+        self.indices = np.zeros((len(rows), k), np.int32)
+        self.weights = np.full((len(rows), k), -np.inf, np.float32)
+
+    def add(self, at: int, base: NDArray[np.float32]) -> None:
+        """Take in a block of base rows whose first is `at`."""
+        if not len(self.rows):
+            return
+        step = max(1, (64 << 20) // (8 * base.shape[1]))
+        for low in range(0, len(base), step):
+            part = base[low : low + step].astype(np.float64)
+            block = np.clip(self._queries @ part.T, -1.0, 1.0).astype(np.float32)
+            columns = np.arange(at + low, at + low + len(part), dtype=np.int32)
+            block[(self.rows + self._first)[:, None] == columns] = -np.inf
+            weights = np.concatenate((self.weights, block), axis=1)
+            everyone = np.broadcast_to(columns, block.shape)
+            indices = np.concatenate((self.indices, everyone), axis=1)
+            self.indices, self.weights = best(weights, indices, self._k)
+
+
+def error_bound(width: int) -> float:
+    """Largest error of a float32 inner product of `width` terms of two unit rows.
+
+    gamma_D (Higham 2002, eq. 3.5), with two roundings more for norms that are not exactly 1 and
+    for the exact similarity that is rounded to float32.
+
+    Examples
+    --------
+    >>> error_bound(16384) < 1e-3
+    True
+    """
+    unit = 2.0**-24
+    terms = (width + 2) * unit
+    return terms / (1 - terms) if terms < 0.5 else 2.0
+
+
+def _use_gpu(device: Device) -> bool:
+    if device == "cpu":
+        return False
+    seen = faiss.get_num_gpus()
+    if device == "cuda" and seen == 0:
+        raise ResourceError(
+            "--device cuda: FAISS sees no GPU on this machine",
+            "use --device auto or cpu, or install a faiss with GPU support",
+        )
+    return bool(seen)

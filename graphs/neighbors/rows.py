@@ -1,0 +1,70 @@
+"""What an engine reads: rows of features, from memory or from disk, as unit vectors."""
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphs.errors import ActivationError
+from graphs.neighbors.knn_graph import Metric
+
+NORM_FLOOR = 1e-8
+CHUNK_BYTES = 64 << 20
+
+
+class Rows(Protocol):
+    """A matrix of which a range of rows can be had: an ndarray, or shards on disk."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns, (n, D)."""
+        ...
+
+    def __getitem__(self, rows: slice, /) -> NDArray[np.floating]: ...
+
+
+def unit_rows(rows: Rows, start: int, stop: int, *, metric: Metric) -> NDArray[np.float32]:
+    """Read rows `start` to `stop` and scale each to length 1.
+
+    The sums are taken in float64 and the result is rounded to float32 once: every engine sees
+    the same unit vectors, so that similarity means the same number everywhere. Norms are floored
+    at 1e-8 (method of Lu et al. 2022); a row of zeros stays zero.
+
+    Parameters
+    ----------
+    rows : Rows
+        Features, shape (n, D).
+    start, stop : int
+        Which rows.
+    metric : {"cosine", "pearson"}
+        Pearson takes the mean over its D features out of every row first.
+
+    Returns
+    -------
+    ndarray of float32, shape (stop - start, D)
+
+    Raises
+    ------
+    ActivationError
+        When a row holds NaN or infinity.
+    """
+    block = np.asarray(rows[start:stop])
+    out = np.empty(block.shape, np.float32)
+    step = max(1, CHUNK_BYTES // (8 * max(1, block.shape[1])))
+    for at in range(0, len(block), step):
+        part = block[at : at + step].astype(np.float64)
+        if metric == "pearson":
+            # A constant row has no direction; rounding of its mean must not invent one.
+            constant = part.min(axis=1) == part.max(axis=1)
+            part -= part.mean(axis=1, keepdims=True)
+            part[constant] = 0.0
+        norms = np.sqrt(np.einsum("ij,ij->i", part, part))
+        if not np.isfinite(norms).all():
+            row = start + at + int(np.flatnonzero(~np.isfinite(norms))[0])
+            raise ActivationError(
+                f"row {row} of the features holds NaN or infinity",
+                "similarity needs finite numbers: look at the layer and the sample",
+            )
+        part /= np.maximum(norms, NORM_FLOOR)[:, None]
+        out[at : at + step] = part
+    return out

@@ -1,0 +1,169 @@
+"""Columns, types and versions of every table: the contract with those who read the files.
+
+Every file says in its metadata what it is: ``stratagraph.schema = "edges/1"``. Columns are added
+within a version, never renamed or removed.
+"""
+
+from typing import Literal, get_args
+
+import pyarrow as pa
+
+from graphs.errors import SchemaError
+
+TableName = Literal["nodes", "activations", "edges", "layers", "classes", "communities", "node_metrics"]
+TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
+VERSION = 1
+KEY = "stratagraph.schema"
+
+
+def _column(name: str, kind: pa.DataType, *, null: bool = False) -> pa.Field:
+    return pa.field(name, kind, nullable=null)
+
+
+_WHERE = [
+    _column("variant", pa.string()),
+    _column("repeat", pa.int32()),
+    _column("layer_index", pa.int32()),
+    _column("layer", pa.string()),
+]
+
+COLUMNS: dict[TableName, pa.Schema] = {
+    "nodes": pa.schema(
+        [
+            _column("node", pa.int32()),
+            _column("sample", pa.int64()),
+            _column("label", pa.int32()),
+            _column("label_name", pa.string()),
+            _column("predicted", pa.int32(), null=True),
+            _column("confidence", pa.float32(), null=True),
+        ]
+    ),
+    "activations": pa.schema([_column("node", pa.int32())]),  # and `activation`, sized by layer
+    "edges": pa.schema(
+        [
+            _column("source", pa.int32()),
+            _column("target", pa.int32()),
+            _column("rank", pa.int16()),
+            _column("weight", pa.float32()),
+        ]
+    ),
+    "layers": pa.schema(
+        [
+            *_WHERE,
+            _column("n_nodes", pa.int32()),
+            _column("k", pa.int32()),
+            _column("metric", pa.string()),
+            _column("engine", pa.string()),
+            _column("exact", pa.bool_()),
+            _column("modularity", pa.float64()),
+            _column("modularity_max", pa.float64()),
+            _column("inside_fraction", pa.float64()),
+            _column("n_edges", pa.int64()),
+            _column("n_components", pa.int32()),
+            _column("n_communities", pa.int32()),
+            _column("modularity_leiden", pa.float64()),
+            _column("nmi", pa.float64()),
+            _column("ami", pa.float64()),
+            _column("ari", pa.float64()),
+        ]
+    ),
+    "classes": pa.schema(
+        [
+            *_WHERE,
+            _column("class", pa.int32()),
+            _column("class_name", pa.string()),
+            _column("size", pa.int32()),
+            _column("inside", pa.float64()),
+            _column("share", pa.float64()),
+            _column("modularity_term", pa.float64()),
+            _column("conductance", pa.float64(), null=True),
+            _column("purity", pa.float64()),
+        ]
+    ),
+    "communities": pa.schema(
+        [
+            *_WHERE,
+            _column("community", pa.int32()),
+            _column("size", pa.int32()),
+            _column("inside", pa.float64()),
+            _column("share", pa.float64()),
+            _column("modularity_term", pa.float64()),
+            _column("conductance", pa.float64(), null=True),
+            _column("purity", pa.float64()),
+        ]
+    ),
+    "node_metrics": pa.schema(
+        [
+            *_WHERE,
+            _column("node", pa.int32()),
+            _column("community", pa.int32()),
+            _column("degree", pa.int32()),
+            _column("strength", pa.float64()),
+            _column("own_class_weight", pa.float64()),
+            _column("core_number", pa.int32()),
+        ]
+    ),
+}
+
+
+def activation_schema(values: int, dtype: Literal["float32", "float16"]) -> pa.Schema:
+    """Return the schema of one layer's activations.
+
+    A non-nullable list of fixed size reads back several times faster than a nullable one.
+    """
+    kind = pa.float32() if dtype == "float32" else pa.float16()
+    element = pa.field("element", kind, nullable=False)
+    return COLUMNS["activations"].append(_column("activation", pa.list_(element, values)))
+
+
+def label(name: TableName) -> str:
+    """Return what stands in a file's metadata: name and version.
+
+    Examples
+    --------
+    >>> label("edges")
+    'edges/1'
+    """
+    return f"{name}/{VERSION}"
+
+
+def validate(schema: pa.Schema, name: TableName, *, where: str) -> None:
+    """Check that a file's schema is a known version of the table that a reader expects.
+
+    Parameters
+    ----------
+    schema : pyarrow.Schema
+        The schema as read, with its metadata.
+    name : str
+        The table that is expected.
+    where : str
+        The file, for the message.
+
+    Raises
+    ------
+    SchemaError
+        When the file is another table, another version, or lacks a column.
+    """
+    found = (schema.metadata or {}).get(KEY.encode(), b"").decode()
+    if not found:
+        raise SchemaError(
+            f"{where} does not say what it is: {KEY} is missing from its metadata",
+            "write it with stratagraph, other programs drop the metadata",
+        )
+    if found != label(name):
+        raise SchemaError(
+            f"{where} is of schema {found}, this version reads {label(name)}",
+            "use the version of stratagraph that wrote it, or run the stage again",
+        )
+    for column in COLUMNS[name]:
+        if column.name not in schema.names:
+            raise SchemaError(
+                f"{where} has no column {column.name!r}: it has {', '.join(schema.names)}",
+                "run the stage that writes it again",
+            )
+        kind = schema.field(column.name).type
+        if kind != column.type:
+            raise SchemaError(
+                f"{where}: column {column.name!r} is {kind}, not {column.type}",
+                "run the stage that writes it again",
+            )
