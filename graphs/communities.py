@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import igraph
@@ -224,18 +225,61 @@ def match_series(partitions: Sequence[ArrayLike]) -> list[NDArray[np.int32]]:
     return matched
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Overlap:
+    """How many nodes the parts of two partitions share: only the pairs that occur.
+
+    Attributes
+    ----------
+    first, second : ndarray of int64, shape (p,)
+        Part numbers of each pair, sorted by the first, then the second.
+    count : ndarray of int64, shape (p,)
+        Nodes in both.
+    """
+
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    count: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, first: NDArray[np.integer], second: NDArray[np.integer]) -> "Overlap":
+        """Count the pairs of two partitions of the same nodes, parts numbered from 0.
+
+        Examples
+        --------
+        >>> overlap = Overlap.of(np.array([0, 0, 0, 1]), np.array([2, 0, 2, 2]))
+        >>> overlap.first, overlap.second, overlap.count
+        (array([0, 0, 1]), array([0, 2, 2]), array([1, 2, 1]))
+        """
+        width = int(second.max(initial=0)) + 1
+        pairs, count = np.unique(first.astype(np.int64) * width + second, return_counts=True)
+        return cls(first=pairs // width, second=pairs % width, count=count.astype(np.int64))
+
+    def largest(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Find, for every first part, the second part it shares most with (ties: the smaller).
+
+        Returns
+        -------
+        tuple of two ndarrays of int64, shape (number of first parts,)
+            The second part, and how many nodes they share.
+        """
+        order = np.lexsort((self.second, -self.count, self.first))
+        best = order[np.unique(self.first[order], return_index=True)[1]]
+        return self.second[best], self.count[best]
+
+
 def _best_pairs(
     new: NDArray[np.int32], old: NDArray[np.intp], *, shape: tuple[int, int]
 ) -> Iterator[tuple[int, int]]:
     """Pairs (new, old) of the assignment with the largest sum of Jaccard overlaps."""
     if not new.size:
         return
-    pairs, shared = np.unique(new.astype(np.int64) * shape[1] + old, return_counts=True)
-    rows, columns = pairs // shape[1], pairs % shape[1]
-    union = np.bincount(new)[rows] + np.bincount(old)[columns] - shared
+    overlap = Overlap.of(new, old)
+    sizes = np.bincount(new)[overlap.first] + np.bincount(old)[overlap.second]
+    jaccard = overlap.count / (sizes - overlap.count)
     # A full matching is asked for: a column of its own lets a row stay alone, at the gain 0. All
     # gains are raised by 1, which every full matching pays alike, because 0 means "no edge" here.
-    gain = csr_array((1.0 + shared / union, (rows, columns)), shape=shape)
+    gain = csr_array((1.0 + jaccard, (overlap.first, overlap.second)), shape=shape)
     matching = min_weight_full_bipartite_matching(
         csr_array(hstack([gain, identity(shape[0], format="csr")])), maximize=True
     )

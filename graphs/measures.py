@@ -1,0 +1,234 @@
+"""From the graphs of the layers to the metric tables: layers, classes, communities, nodes.
+
+What each column means stands in `graphs.metric_rows`, which builds the rows of one layer.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from graphs.communities import Overlap, leiden, match_communities, partition_agreement
+from graphs.errors import GraphError
+from graphs.metric_rows import class_rows, community_rows, layer_row, node_rows
+from graphs.modularity import modularity, modularity_of_edges
+from graphs.neighbors.knn_graph import KnnGraph
+from graphs.snapshots import DynamicGraph, Snapshot
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MetricTables:
+    """The four metric tables of any number of layers.
+
+    Attributes
+    ----------
+    layers : DataFrame
+        One row a layer. ``modularity`` is exactly the sum (`math.fsum`) of the layer's terms in
+        ``classes``, ``modularity_leiden`` of those in ``communities``.
+    classes : DataFrame
+        One row a layer and class.
+    communities : DataFrame
+        One row a layer and Leiden community.
+    nodes : DataFrame
+        One row a layer and node.
+    """
+
+    layers: pd.DataFrame
+    classes: pd.DataFrame = field(repr=False)
+    communities: pd.DataFrame = field(repr=False)
+    nodes: pd.DataFrame = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class LayerMeasures(MetricTables):
+    """The metric tables of one layer."""
+
+    @property
+    def matched(self) -> NDArray[np.int32]:
+        """Matched community of every node, shape (n,): what the next layer is matched to."""
+        return self.nodes["matched"].to_numpy(np.int32)
+
+
+def measure_layer(
+    snapshot: Snapshot,
+    knn: KnnGraph,
+    nodes: pd.DataFrame,
+    *,
+    variant: str = "clean",
+    repeat: int = 0,
+    previous_communities: ArrayLike | None = None,
+    seed: int = 0,
+) -> LayerMeasures:
+    """Measure one layer.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+        The undirected graph of the layer.
+    knn : KnnGraph
+        The directed list that the snapshot was built from.
+    nodes : DataFrame
+        The node table: at least ``label`` and ``label_name``, in node order.
+    variant, repeat
+        What the first columns of every table say.
+    previous_communities : array of int, shape (n,), optional
+        ``matched`` of the layer before; without it the numbers start anew.
+    seed : int
+        For Leiden. Each layer draws anew from it, so layers can be measured in any order.
+
+    Returns
+    -------
+    LayerMeasures
+        The rows of this layer in the four tables.
+
+    Raises
+    ------
+    GraphError
+        When the parts are not of the same nodes, or for one class only; the layer is named.
+
+    Notes
+    -----
+    Modularity as in Lu et al. 2022, eq. 2; the other measures in `graphs.metric_rows`.
+    """
+    _check_nodes(snapshot, knn, nodes)
+    labels = nodes["label"].to_numpy(np.int32)
+    try:
+        classes = modularity(knn.indices, knn.weights, labels)
+    except GraphError as error:
+        raise GraphError(f"{_name(snapshot)}: {error.problem}", error.remedy) from error
+    community = leiden(snapshot, seed=seed)
+    matched = (
+        community
+        if previous_communities is None
+        else match_communities(previous_communities, community)
+    )
+    found = modularity_of_edges(snapshot.edges, snapshot.weights, community)
+    where = {
+        "variant": variant,
+        "repeat": np.int32(repeat),
+        "layer_index": np.int32(snapshot.layer_index),
+        "layer": snapshot.layer,
+    }
+    codes = np.searchsorted(classes.classes, labels)
+    names = nodes.groupby("label", sort=True)["label_name"].first()
+    return LayerMeasures(
+        layers=layer_row(
+            snapshot,
+            knn,
+            where,
+            classes=classes,
+            found=found,
+            agreement=partition_agreement(labels, community),
+        ),
+        classes=class_rows(where, classes, names=names, overlap=Overlap.of(codes, community)),
+        communities=community_rows(
+            where,
+            found,
+            matched=matched[np.unique(community, return_index=True)[1]],
+            names=names,
+            overlap=Overlap.of(community, codes),
+        ),
+        nodes=node_rows(snapshot, where, labels=labels, community=community, matched=matched),
+    )
+
+
+def measure_dynamic_graph(
+    graph: DynamicGraph,
+    knn_graphs: Sequence[KnnGraph],
+    *,
+    variant: str = "clean",
+    repeat: int = 0,
+    seed: int = 0,
+) -> MetricTables:
+    """Measure every layer of one node set, community numbers matched through depth.
+
+    Parameters
+    ----------
+    graph : DynamicGraph
+        The snapshots and their nodes.
+    knn_graphs : sequence of KnnGraph
+        The directed list of each snapshot.
+    variant, repeat, seed
+        As in `measure_layer`.
+
+    Returns
+    -------
+    MetricTables
+        The four tables, layers in order of depth.
+
+    Raises
+    ------
+    GraphError
+        When a snapshot has no directed list, and as in `measure_layer`.
+    """
+    if len(knn_graphs) != len(graph.snapshots):
+        raise GraphError(
+            f"{graph.name} has {len(graph.snapshots)} layers, but {len(knn_graphs)} neighbour "
+            "lists were given",
+            "give one KnnGraph a layer",
+        )
+    measures: list[LayerMeasures] = []
+    for snapshot, knn in zip(graph.snapshots, knn_graphs, strict=True):
+        previous = measures[-1].matched if measures else None
+        measures.append(
+            measure_layer(
+                snapshot,
+                knn,
+                graph.nodes,
+                variant=variant,
+                repeat=repeat,
+                previous_communities=previous,
+                seed=seed,
+            )
+        )
+    return collect(measures)
+
+
+def collect(measures: Iterable[MetricTables]) -> MetricTables:
+    """Put the tables of several layers, repeats or variants under each other, in the order given.
+
+    Parameters
+    ----------
+    measures : iterable of MetricTables
+        At least one.
+
+    Returns
+    -------
+    MetricTables
+        Tables with a new index from 0.
+
+    Raises
+    ------
+    GraphError
+        For no tables at all.
+    """
+    parts = list(measures)
+    if not parts:
+        raise GraphError("there are no measured layers to put together", "measure a layer first")
+    tables = {
+        table.name: pd.concat([getattr(part, table.name) for part in parts], ignore_index=True)
+        for table in fields(MetricTables)
+    }
+    return MetricTables(**tables)
+
+
+def _name(snapshot: Snapshot) -> str:
+    name = f" ({snapshot.layer})" if snapshot.layer else ""
+    return f"layer {snapshot.layer_index}{name}"
+
+
+def _check_nodes(snapshot: Snapshot, knn: KnnGraph, nodes: pd.DataFrame) -> None:
+    for column in ("label", "label_name"):
+        if column not in nodes.columns:
+            raise GraphError(
+                f"the node table has no column {column!r}: it has {', '.join(nodes.columns)}",
+                "give label and label_name of every node",
+            )
+    if not snapshot.n_nodes == knn.n_nodes == len(nodes):
+        raise GraphError(
+            f"{_name(snapshot)}: the graph has {snapshot.n_nodes} nodes, the neighbour list "
+            f"{knn.n_nodes}, the node table {len(nodes)}",
+            "pass the three of one run and layer",
+        )

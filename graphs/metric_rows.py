@@ -1,0 +1,207 @@
+"""The rows of one layer in the four metric tables.
+
+What the columns mean, where the name alone does not say it:
+
+=================== =============================================================================
+inside              e_cc: share of the layer's edge weight that links two nodes of the class
+share               a_c: share of the strength that the class holds; modularity_term = e_cc − a_c²
+conductance         weight cut off the class / min(strength of the class, strength of the rest);
+                    empty where one side has none (Kannan, Vempala & Vetta 2004)
+purity              of a class: largest share of its nodes that one Leiden community holds;
+                    of a community: share of its nodes that are of its majority class
+community           Leiden community, numbered in each layer from 0 by size
+matched             the same community under a number that stays from layer to layer
+own_class_weight    undirected weight that links a node to its own class (strength: to any)
+core_number         largest k so that the node belongs to the k-core (Seidman 1983), unweighted
+n_components        connected components, every isolated node counts as one
+mutual_fraction     share of the linked pairs that chose each other
+assortativity       modularity / modularity_max (Newman 2003)
+clipped             directed links whose similarity was negative and counts as 0
+zero_rows           samples whose features have no direction
+=================== =============================================================================
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from graphs.communities import Agreement, Overlap
+from graphs.modularity import Modularity
+from graphs.neighbors.knn_graph import KnnGraph
+from graphs.snapshots import Snapshot
+
+
+def layer_row(
+    snapshot: Snapshot,
+    knn: KnnGraph,
+    where: Mapping[str, Any],
+    *,
+    classes: Modularity,
+    found: Modularity,
+    agreement: Agreement,
+) -> pd.DataFrame:
+    """Build the row of a layer in the table ``layers``.
+
+    Parameters
+    ----------
+    snapshot, knn
+        The undirected graph and the directed list of the layer.
+    where : mapping
+        Variant, repeat, layer index and layer: the first columns.
+    classes, found : Modularity
+        Of the true classes and of the Leiden communities.
+    agreement : Agreement
+        Of the two partitions.
+    """
+    n_edges = len(snapshot.edges)
+    # A pair that chose each other is two positive links and one edge.
+    n_mutual = int(np.count_nonzero(knn.weights > 0)) - n_edges
+    row = {
+        **where,
+        "n_nodes": np.int32(snapshot.n_nodes),
+        "k": np.int32(knn.k),
+        "metric": knn.metric,
+        "engine": knn.engine,
+        "exact": bool(knn.exact),
+        "modularity": classes.value,
+        "modularity_max": classes.maximum,
+        "inside_fraction": classes.inside_fraction,
+        "n_edges": np.int64(n_edges),
+        "n_components": np.int32(len(snapshot.graph.connected_components())),
+        "n_communities": np.int32(len(found.classes)),
+        "modularity_leiden": found.value,
+        **agreement._asdict(),
+        "assortativity": classes.assortativity,
+        "mutual_fraction": n_mutual / n_edges,
+        "clipped": np.int64(classes.clipped),
+        "zero_rows": np.int32(knn.zero_rows),
+    }
+    return pd.DataFrame({name: [value] for name, value in row.items()})
+
+
+def class_rows(
+    where: Mapping[str, Any],
+    classes: Modularity,
+    *,
+    names: "pd.Series[str]",
+    overlap: Overlap,
+) -> pd.DataFrame:
+    """Build the rows of a layer in ``classes``, one a class, sorted by class.
+
+    Parameters
+    ----------
+    where : mapping
+        The first columns.
+    classes : Modularity
+        Of the true classes.
+    names : Series
+        Name of each class, indexed and sorted by class.
+    overlap : Overlap
+        Of classes and communities.
+    """
+    _, count = overlap.largest()
+    return _rows(
+        where,
+        {
+            "class": classes.classes.astype(np.int32),
+            "class_name": names.to_numpy(),
+            **_term_columns(classes),
+            "purity": count / classes.sizes,
+        },
+    )
+
+
+def community_rows(
+    where: Mapping[str, Any],
+    found: Modularity,
+    *,
+    matched: NDArray[np.int32],
+    names: "pd.Series[str]",
+    overlap: Overlap,
+) -> pd.DataFrame:
+    """Build the rows of a layer in ``communities``, one a community, largest first.
+
+    Parameters
+    ----------
+    where : mapping
+        The first columns.
+    found : Modularity
+        Of the Leiden communities.
+    matched : ndarray of int32
+        Number of each community that stays from layer to layer.
+    names : Series
+        Name of each class, indexed and sorted by class.
+    overlap : Overlap
+        Of communities and classes.
+    """
+    majority, count = overlap.largest()
+    return _rows(
+        where,
+        {
+            "community": found.classes.astype(np.int32),
+            **_term_columns(found),
+            "purity": count / found.sizes,
+            "matched": matched,
+            "majority_class": names.index.to_numpy()[majority].astype(np.int32),
+            "majority_class_name": names.to_numpy()[majority],
+        },
+    )
+
+
+def _term_columns(partition: Modularity) -> dict[str, NDArray[Any]]:
+    return {
+        "size": partition.sizes.astype(np.int32),
+        "inside": partition.inside,
+        "share": partition.share,
+        "modularity_term": partition.terms,
+        "conductance": partition.conductance,
+    }
+
+
+def node_rows(
+    snapshot: Snapshot,
+    where: Mapping[str, Any],
+    *,
+    labels: NDArray[np.int32],
+    community: NDArray[np.int32],
+    matched: NDArray[np.int32],
+) -> pd.DataFrame:
+    """Build the rows of a layer in ``nodes``, one a node, in node order.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+        The undirected graph of the layer.
+    where : mapping
+        The first columns.
+    labels, community, matched : ndarray of int32, shape (n,)
+        Class, Leiden community and matched community of every node.
+    """
+    n, ends = snapshot.n_nodes, snapshot.edges.ravel()
+    weight = np.repeat(snapshot.weights, 2)
+    same = np.repeat(labels[snapshot.edges[:, 0]] == labels[snapshot.edges[:, 1]], 2)
+    return _rows(
+        where,
+        {
+            "node": np.arange(n, dtype=np.int32),
+            "community": community,
+            "degree": np.bincount(ends, minlength=n).astype(np.int32),
+            "strength": np.bincount(ends, weight, minlength=n),
+            "own_class_weight": np.bincount(ends, weight * same, minlength=n),
+            "core_number": np.array(snapshot.graph.coreness(), dtype=np.int32),
+            "matched": matched,
+        },
+    )
+
+
+def _rows(where: Mapping[str, Any], columns: Mapping[str, Any]) -> pd.DataFrame:
+    """Columns of equal length, behind columns that say the same in every row."""
+    length = len(next(iter(columns.values())))
+    constant = {
+        name: np.full(length, value) if isinstance(value, np.generic) else [value] * length
+        for name, value in where.items()
+    }
+    return pd.DataFrame({**constant, **columns})
