@@ -97,7 +97,7 @@ def measure_layer(
     try:
         classes = modularity(knn.indices, knn.weights, labels)
     except GraphError as error:
-        raise GraphError(f"{_name(snapshot)}: {error.problem}", error.remedy) from error
+        raise GraphError(f"{snapshot.title}: {error.problem}", error.remedy) from error
     community = leiden(snapshot, seed=seed)
     matched = (
         community
@@ -214,11 +214,6 @@ def collect(measures: Iterable[MetricTables]) -> MetricTables:
     return MetricTables(**tables)
 
 
-def _name(snapshot: Snapshot) -> str:
-    name = f" ({snapshot.layer})" if snapshot.layer else ""
-    return f"layer {snapshot.layer_index}{name}"
-
-
 def _check_nodes(snapshot: Snapshot, knn: KnnGraph, nodes: pd.DataFrame) -> None:
     for column in ("label", "label_name"):
         if column not in nodes.columns:
@@ -228,7 +223,7 @@ def _check_nodes(snapshot: Snapshot, knn: KnnGraph, nodes: pd.DataFrame) -> None
             )
     if not snapshot.n_nodes == knn.n_nodes == len(nodes):
         raise GraphError(
-            f"{_name(snapshot)}: the graph has {snapshot.n_nodes} nodes, the neighbour list "
+            f"{snapshot.title}: the graph has {snapshot.n_nodes} nodes, the neighbour list "
             f"{knn.n_nodes}, the node table {len(nodes)}",
             "pass the three of one run and layer",
         )

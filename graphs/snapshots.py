@@ -13,7 +13,7 @@ from graphs.errors import GraphError
 from graphs.neighbors.knn_graph import KnnGraph
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Snapshot:
     """The undirected weighted graph of one layer, A = (D + Dᵀ)/2.
 
@@ -54,8 +54,22 @@ class Snapshot:
         Raises
         ------
         GraphError
-            When no link has a positive similarity: such a graph has no weight.
+            When no link has a positive similarity (such a graph has no weight), when one is not
+            finite, when a neighbour does not exist or is the node itself. The layer is named.
+
+        Examples
+        --------
+        >>> knn = KnnGraph(
+        ...     indices=np.array([[1], [0], [1]], dtype=np.int32),
+        ...     weights=np.array([[0.5], [0.5], [0.25]], dtype=np.float32),
+        ...     metric="cosine", engine="reference", exact=True,
+        ... )
+        >>> snapshot = Snapshot.from_knn(knn)
+        >>> snapshot.edges.tolist(), snapshot.weights.tolist()
+        ([[0, 1], [1, 2]], [0.5, 0.125])
         """
+        title = _title(layer_index, layer)
+        _check_links(knn, title)
         n = knn.n_nodes
         source = np.repeat(np.arange(n, dtype=np.int64), knn.k)
         target = knn.indices.astype(np.int64).ravel()
@@ -63,16 +77,15 @@ class Snapshot:
         clipped = int(np.count_nonzero(weight < 0))
         keep = weight > 0
         if not keep.any():
-            name = f"layer {layer_index} ({layer})" if layer else f"layer {layer_index}"
             raise GraphError(
-                f"{name}: none of the {weight.size} links has a positive similarity, the graph has "
-                "no weight",
+                f"{title}: none of the {weight.size} links has a positive similarity, the graph "
+                "has no weight",
                 "leave the layer out with --layers, or look at its activations",
             )
         low = np.minimum(source, target)[keep]
         high = np.maximum(source, target)[keep]
         pairs, inverse = np.unique(low * n + high, return_inverse=True)
-        halves = np.bincount(inverse, weights=weight[keep] / 2, minlength=len(pairs))
+        halves = np.bincount(inverse, weights=weight[keep] / 2).astype(np.float64)
         edges = np.column_stack((pairs // n, pairs % n)).astype(np.int32)
         return cls(
             layer_index=layer_index,
@@ -83,6 +96,11 @@ class Snapshot:
             clipped=clipped,
         )
 
+    @property
+    def title(self) -> str:
+        """What messages call the layer: ``layer 3 (layer1.2)``."""
+        return _title(self.layer_index, self.layer)
+
     @cached_property
     def graph(self) -> igraph.Graph:
         """The igraph graph, weights in the edge attribute ``weight``."""
@@ -91,7 +109,7 @@ class Snapshot:
         )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class DynamicGraph:
     """Snapshots over one node set, in the order of depth.
 
@@ -111,6 +129,8 @@ class DynamicGraph:
     snapshots: tuple[Snapshot, ...] = field(repr=False)
 
     def __post_init__(self) -> None:
+        if not self.snapshots:
+            raise GraphError(f"{self.name} has no layers", "choose at least one with --layers")
         sizes = {snapshot.n_nodes for snapshot in self.snapshots}
         if sizes != {len(self.nodes)}:
             raise GraphError(
@@ -133,9 +153,53 @@ class DynamicGraph:
     def from_knn(
         cls, graphs: Sequence[KnnGraph], nodes: pd.DataFrame, *, layers: Sequence[str], name: str
     ) -> "DynamicGraph":
-        """Build one snapshot a layer from directed neighbour lists over the same nodes."""
+        """Build one snapshot a layer from directed neighbour lists over the same nodes.
+
+        Parameters
+        ----------
+        graphs : sequence of KnnGraph
+            The directed list of each layer, in order of depth.
+        nodes : DataFrame
+            The node table, in node order.
+        layers : sequence of str
+            Name of each layer.
+        name : str
+            Variant and repeat, as file names carry them: ``clean-r0``.
+
+        Raises
+        ------
+        GraphError
+            For no layers at all, numbers of lists and names that differ, layers of other nodes,
+            and as in `Snapshot.from_knn`.
+        """
+        if len(graphs) != len(layers):
+            raise GraphError(
+                f"{name}: {len(graphs)} neighbour lists, but {len(layers)} layer names",
+                "name every layer",
+            )
         snapshots = tuple(
             Snapshot.from_knn(knn, layer_index=index, layer=layer)
             for index, (knn, layer) in enumerate(zip(graphs, layers, strict=True))
         )
         return cls(name=name, nodes=nodes, snapshots=snapshots)
+
+
+def _title(layer_index: int, layer: str) -> str:
+    return f"layer {layer_index} ({layer})" if layer else f"layer {layer_index}"
+
+
+def _check_links(knn: KnnGraph, title: str) -> None:
+    """Refuse what symmetrising would silently drop or turn into loops."""
+    faults = (
+        (~np.isfinite(knn.weights), "has a similarity that is not finite"),
+        ((knn.indices < 0) | (knn.indices >= knn.n_nodes), "does not exist"),
+        (knn.indices == np.arange(knn.n_nodes)[:, None], "is the node itself"),
+    )
+    for wrong, reason in faults:
+        if wrong.any():
+            node, rank = np.argwhere(wrong)[0]
+            raise GraphError(
+                f"{title}: neighbour {knn.indices[node, rank]} (rank {rank + 1}) of node {node} "
+                f"{reason}",
+                "build the edges of this layer again",
+            )
