@@ -1,0 +1,170 @@
+"""Weights from files: read safely, unwrap, rename, compare, load."""
+
+import pickle
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from graphs.errors import WeightsError
+
+NESTING_KEYS = (
+    "state_dict",
+    "model_state_dict",
+    "model_state",
+    "model",
+    "net",
+    "network",
+    "module",
+    "weights",
+    "params",
+    "model_ema",
+    "state_dict_ema",
+    "ema",
+)
+"""Where checkpoints keep the state dict, first choice first."""
+
+SYNONYMS = (("fc", "linear", "classifier", "head"), ("shortcut", "downsample"))
+"""Components of parameter names that mean the same layer in different code bases."""
+
+# Left in checkpoints by the profiler thop; no network has such parameters.
+_PROFILER_KEYS = ("total_ops", "total_params")
+
+_SHOWN = 4
+
+
+def read_state_dict(path: Path) -> dict[str, Tensor]:
+    """Read tensors by name from a file that `torch.save` wrote, executing nothing in it.
+
+    Parameters
+    ----------
+    path : Path
+        A state dict, plain or nested under one of `NESTING_KEYS`.
+
+    Raises
+    ------
+    WeightsError
+        When the file is missing, damaged, not torch's, or holds Python objects instead of tensors.
+    """
+    if not path.is_file():
+        raise WeightsError(f"weights file {path} does not exist", "check the path")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        found = re.search(r"GLOBAL (\S+)", str(error))
+        if not found:
+            raise _not_torch(path) from error
+        raise WeightsError(
+            f"{path} holds Python objects ({found[1]}), which would run code when loaded",
+            "save the tensors alone: torch.save(model.state_dict(), file)",
+        ) from error
+    except (RuntimeError, EOFError, ValueError, OSError, KeyError, TypeError) as error:
+        raise _not_torch(path) from error
+    return _unwrap(content, path)
+
+
+def _not_torch(path: Path) -> WeightsError:
+    return WeightsError(
+        f"{path} is not a whole file of torch.save", "download or save the weights again"
+    )
+
+
+def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
+    seen: list[str] = []
+    while isinstance(content, Mapping):
+        tensors = {str(k): v for k, v in content.items() if isinstance(v, Tensor)}
+        if tensors:
+            return {k: v for k, v in tensors.items() if k.split(".")[-1] not in _PROFILER_KEYS}
+        seen = [str(key) for key in content]
+        content = next(
+            (content[key] for key in NESTING_KEYS if isinstance(content.get(key), Mapping)), None
+        )
+    kind = f"the keys {_shorten(seen)}" if seen else f"a {type(content).__name__}"
+    raise WeightsError(
+        f"{path} holds {kind}, no tensors by name",
+        "save them with torch.save(model.state_dict(), file)",
+    )
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Load a file into a network; every name and shape must fit.
+
+    Prefixes that all names share (``module.``) and other names of the classifier (``fc``,
+    ``linear``, ``classifier``, ``head``) and of shortcuts are translated.
+
+    Parameters
+    ----------
+    model : Module
+        Changed in place.
+    path : Path
+        A file of `torch.save`.
+
+    Raises
+    ------
+    WeightsError
+        When the file cannot be read, or keys are missing, unexpected or of another shape.
+    """
+    own = model.state_dict()
+    given = translate_names(read_state_dict(path), own)
+    # Checkpoints from before PyTorch 0.4.1 lack these counters, which nothing here reads.
+    given = {k: v for k, v in own.items() if k.endswith("num_batches_tracked")} | given
+    missing = [key for key in own if key not in given]
+    unexpected = [key for key in given if key not in own]
+    wrong = [
+        f"{key} {_shape(value)} instead of {_shape(own[key])}"
+        for key, value in given.items()
+        if key in own and value.shape != own[key].shape
+    ]
+    parts = [("missing", missing), ("unexpected", unexpected), ("wrong shape", wrong)]
+    listed = "; ".join(f"{what}: {_shorten(keys)}" for what, keys in parts if keys)
+    if listed:
+        raise WeightsError(
+            f"{path} does not fit {type(model).__name__}: {listed}",
+            "check the model's name, its number of classes and the shape of its input",
+        )
+    model.load_state_dict(given)
+
+
+def translate_names(given: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename parameters of a checkpoint to the names that the network uses.
+
+    Parameters
+    ----------
+    given, own : mapping of str to Tensor
+        State dicts of the checkpoint and of the network.
+
+    Examples
+    --------
+    >>> zero = torch.zeros(1)
+    >>> list(translate_names({"module.fc.bias": zero}, {"linear.bias": zero}))
+    ['linear.bias']
+    """
+    tops = {key.split(".")[0] for key in own}
+    names = {key: key for key in given}
+    while len({name.split(".")[0] for name in names.values()}) == 1:
+        prefix = next(iter(names.values())).split(".")[0]
+        if prefix in tops or any("." not in name for name in names.values()):
+            break
+        names = {key: name.removeprefix(prefix + ".") for key, name in names.items()}
+    for group in SYNONYMS:
+        used = [word for word in group if any(word in key.split(".") for key in own)]
+        if len(used) != 1:
+            continue
+        for key, name in names.items():
+            if name not in own:
+                parts = [used[0] if part in group else part for part in name.split(".")]
+                renamed = ".".join(parts)
+                names[key] = renamed if renamed in own and renamed not in given else name
+    return {name: given[key] for key, name in names.items()}
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(str(size) for size in tensor.shape) or "scalar"
+
+
+def _shorten(items: Iterable[str]) -> str:
+    listed = list(items)
+    more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
+    return ", ".join(listed[:_SHOWN]) + more
