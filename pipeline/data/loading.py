@@ -1,6 +1,5 @@
 """load_data: from the words of the command line to images."""
 
-import difflib
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -11,6 +10,7 @@ from pipeline.data.images import ImageData, ImageSource
 from pipeline.data.normalization import STATISTICS, parse_normalization
 from pipeline.data.parquet_images import open_parquet
 from pipeline.data.torchvision_sets import SETS, open_torchvision
+from pipeline.near_names import near_names
 
 DatasetName = Literal[
     "digits",
@@ -77,9 +77,8 @@ def load_data(
     """
     name = dataset.strip().lower()
     if name not in DATASETS:
-        near = difflib.get_close_matches(name, DATASETS, n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(near)}?" if near else f"choose {', '.join(DATASETS)}"
-        raise DataError(f"data set {dataset!r} is unknown", hint)
+        near = near_names(name, DATASETS, limit=len(DATASETS))
+        raise DataError(f"data set {dataset!r} is unknown", f"choose {', '.join(near)}")
     if channels not in (None, 1, 3):
         raise DataError(f"channels={channels} is not possible", "use 1 or 3")
     _check_size(name, size)

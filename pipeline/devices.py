@@ -1,0 +1,166 @@
+"""Devices, sizes in bytes, room on disk, folders that can be written to."""
+
+import math
+import re
+import shutil
+import tempfile
+import warnings
+from pathlib import Path
+
+import torch
+
+from graphs.errors import ResourceError, RunError
+
+_UNITS = {
+    "": 1,
+    "b": 1,
+    **{f"{letter}b": 1000**power for power, letter in enumerate("kmgt", start=1)},
+    **{f"{letter}ib": 1024**power for power, letter in enumerate("kmgt", start=1)},
+}
+_FOUR_DIGITS = 999.5
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
+
+
+def resolve_device(name: str = "auto") -> torch.device:
+    """Choose where to compute.
+
+    Parameters
+    ----------
+    name : str
+        ``auto`` (the GPU where there is one), ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Raises
+    ------
+    ResourceError
+        When the name is unknown or there is no such GPU.
+
+    Examples
+    --------
+    >>> resolve_device("cpu")
+    device(type='cpu')
+    """
+    wanted = name.strip().lower()
+    match = re.fullmatch(r"cuda(?::(\d+))?", wanted)
+    if wanted not in ("auto", "cpu") and match is None:
+        raise ResourceError(f"device {name!r} is unknown", "choose auto, cpu or cuda")
+    found = 0 if wanted == "cpu" else _count_gpus()
+    if match is None:
+        return torch.device("cuda" if found else "cpu")
+    if not found:
+        reason = "torch sees no GPU" if torch.version.cuda else "this torch is built without CUDA"
+        raise ResourceError(
+            f"device {name!r} was asked for but {reason}", "use --device cpu or --device auto"
+        )
+    if match[1] is not None and int(match[1]) >= found:
+        raise ResourceError(
+            f"device {name!r} was asked for but there are {found} GPU(s)",
+            f"choose cuda:0 to cuda:{found - 1}",
+        )
+    return torch.device(wanted)
+
+
+def _count_gpus() -> int:
+    with warnings.catch_warnings():
+        # torch warns of a driver that is too old; to the caller that is just no GPU.
+        warnings.simplefilter("ignore")
+        return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def parse_bytes(size: int | str) -> int:
+    """Read a size.
+
+    Parameters
+    ----------
+    size : int or str
+        Bytes, or a number with a unit: B, kB, MB, GB, TB (powers of 1000), KiB, MiB, GiB, TiB
+        (powers of 1024).
+
+    Raises
+    ------
+    ResourceError
+        When it is no size, or not positive.
+
+    Examples
+    --------
+    >>> parse_bytes("4GiB"), parse_bytes("500 MB"), parse_bytes(1024)
+    (4294967296, 500000000, 1024)
+    """
+    match = _SIZE.fullmatch(str(size).strip().lower())
+    if match is None or match[2] not in _UNITS:
+        raise ResourceError(f"{size!r} is no size in bytes", "write 4GiB, 500MB or a whole number")
+    number = math.floor(float(match[1]) * _UNITS[match[2]]) if match[2] else float(match[1])
+    if number < 1 or number != int(number):
+        raise ResourceError(f"{size!r} is no positive number of bytes", "write 4GiB, 500MB, ...")
+    return int(number)
+
+
+def format_bytes(count: float) -> str:
+    """Write a size with three digits and a unit of powers of 1024.
+
+    Examples
+    --------
+    >>> format_bytes(4 * 2**30), format_bytes(1536), format_bytes(12)
+    ('4 GiB', '1.5 KiB', '12 B')
+    """
+    value, units = float(count), ["B", "KiB", "MiB", "GiB", "TiB"]
+    # From 999.5 on, three digits would not hold the rounded value.
+    while value >= _FOUR_DIGITS and len(units) > 1:
+        value = value / 1024
+        del units[0]
+    return f"{value:.3g} {units[0]}" if value < _FOUR_DIGITS else f"{value:.0f} {units[0]}"
+
+
+def require_disk(folder: str | Path, needed_bytes: int) -> None:
+    """Refuse to begin what the disk has no room for.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where the files will lie; it need not exist yet.
+    needed_bytes : int
+        What will be written.
+
+    Raises
+    ------
+    ResourceError
+        When less is free; the message has both sizes and the folder.
+    """
+    free = shutil.disk_usage(_existing(Path(folder))).free
+    if free < needed_bytes:
+        raise ResourceError(
+            f"{format_bytes(needed_bytes)} are needed in {folder}, {format_bytes(free)} are free",
+            "free some space, choose another --out, or write less (fewer --samples or --layers, "
+            "--pool, --dtype float16)",
+        )
+
+
+def require_writable(folder: str | Path) -> None:
+    """Refuse an output folder that cannot be made or written to; nothing is left behind.
+
+    Parameters
+    ----------
+    folder : str or Path
+        It need not exist yet.
+
+    Raises
+    ------
+    RunError
+        When it, or the nearest folder above it that exists, takes no files.
+    """
+    place = _existing(Path(folder))
+    try:
+        # Permission bits do not tell: root, read-only mounts, network shares.
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise RunError(
+            f"{folder} cannot be written to ({reason})", "choose another --out"
+        ) from error
+
+
+def _existing(folder: Path) -> Path:
+    place = folder.expanduser().absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    return place
