@@ -1,0 +1,195 @@
+"""The run folder: where things lie, what is finished, and whose run it is."""
+
+import os
+import platform
+import shutil
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from graphs.errors import CorruptFileError, RunError, SchemaError, TableError
+from graphs.files import read_json, write_json
+from graphs.schema import TableName
+from graphs.tables import read_metadata
+
+FORMAT = "run/1"
+Stage = Literal["activations", "edges", "communities"]
+STAGES: tuple[Stage, ...] = ("activations", "edges", "communities")
+PACKAGES = (
+    "stratagraph",
+    "torch",
+    "torchvision",
+    "faiss-gpu",
+    "faiss-cpu",
+    "igraph",
+    "networkx",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "scikit-learn",
+    "scipy",
+)
+
+
+class RepeatFolder:
+    """What belongs to one node set: ``RUN/variant=clean/repeat=0``."""
+
+    def __init__(self, root: Path, variant: str, repeat: int) -> None:
+        self.variant = variant
+        self.repeat = repeat
+        self.path = root / f"variant={variant}" / f"repeat={repeat}"
+        self.nodes = self.path / "nodes.parquet"
+        self.predictions = self.path / "predictions"
+
+    @property
+    def name(self) -> str:
+        """Name in file names: ``clean-r0``."""
+        return f"{self.variant}-r{self.repeat}"
+
+    def layer(self, index: int) -> Path:
+        """Folder of one layer's activation shards."""
+        return self.path / "activations" / f"layer={index:03d}"
+
+    def shard(self, index: int, part: int) -> Path:
+        """One shard of one layer."""
+        return self.layer(index) / f"part-{part:05d}.parquet"
+
+    def prediction(self, part: int) -> Path:
+        """Predictions for the samples of one part, kept until the node table is written."""
+        return self.predictions / f"part-{part:05d}.parquet"
+
+    def edges(self, index: int) -> Path:
+        """k-NN edges of one layer."""
+        return self.path / "edges" / f"layer={index:03d}.parquet"
+
+
+class Run:
+    """A run folder.
+
+    Parameters
+    ----------
+    root : Path
+        The folder; it need not exist yet.
+
+    Raises
+    ------
+    RunError
+        When the folder holds files but is no run, or its manifest cannot be read.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.manifest_path = root / "manifest.json"
+        self.exports = root / "exports"
+        self.figures = root / "figures"
+        self.parts = root / "metrics" / ".parts"
+        if root.exists() and not root.is_dir():
+            raise RunError(f"{root} is a file, not a folder", "choose another --out")
+        if self.manifest_path.exists():
+            self.manifest = read_json(self.manifest_path)
+            if self.manifest.get("stratagraph") != FORMAT:
+                raise RunError(
+                    f"{self.manifest_path} is of format {self.manifest.get('stratagraph')!r}, "
+                    f"this version reads {FORMAT!r}",
+                    "use the version of stratagraph that wrote it, or another --out",
+                )
+        elif root.is_dir() and any(root.iterdir()) and not any(root.glob("variant=*")):
+            raise RunError(f"{root} holds files that are no run", "choose another --out folder")
+        else:
+            self.manifest = {}
+
+    def repeat(self, variant: str, repeat: int) -> RepeatFolder:
+        """Return the folder of one node set."""
+        return RepeatFolder(self.root, variant, repeat)
+
+    def table(self, name: Literal["layers", "classes", "communities", "nodes"]) -> Path:
+        """Return the path of a metric table."""
+        return self.root / "metrics" / f"{name}.parquet"
+
+    def stage(self, name: Stage) -> dict[str, Any]:
+        """Return what a finished stage recorded.
+
+        Raises
+        ------
+        RunError
+            When the stage is not finished.
+        """
+        entry = self.recorded(name)
+        if not entry:
+            number = STAGES.index(name) + 1
+            raise RunError(
+                f"{self.root} has no finished stage {number} ({name})",
+                f"run `stratagraph {name} --out {self.root}` first",
+            )
+        return entry
+
+    def recorded(self, name: Stage) -> dict[str, Any]:
+        """Return what a stage recorded, or nothing where it is not finished."""
+        return dict(self.manifest.get("stages", {}).get(name, {}))
+
+    def reopen(self, name: Stage) -> None:
+        """Take a stage and those after it out of the manifest: they are about to change."""
+        stages = self.manifest.get("stages", {})
+        later = STAGES[STAGES.index(name) :]
+        if any(stage in stages for stage in later):
+            for stage in later:
+                stages.pop(stage, None)
+            write_json(self.manifest_path, self.manifest)
+
+    def finish(self, name: Stage, entry: Mapping[str, Any], *, command: str) -> None:
+        """Record a stage as done. Called last, after all of its files are in place."""
+        stages = dict(self.manifest.get("stages", {}))
+        stages[name] = {"state": "done", "command": command, **entry}
+        self.manifest = {
+            "stratagraph": FORMAT,
+            "versions": versions(),
+            "stages": {stage: stages[stage] for stage in STAGES if stage in stages},
+        }
+        write_json(self.manifest_path, self.manifest)
+
+    def sweep(self) -> None:
+        """Remove what killed writers left behind."""
+        for path in self.root.rglob(".*.tmp"):
+            if not _alive(path):
+                path.unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Remove everything that a run writes, and nothing else."""
+        for pattern in ("variant=*", "metrics", "exports", "figures"):
+            for path in self.root.glob(pattern):
+                shutil.rmtree(path)
+        self.manifest_path.unlink(missing_ok=True)
+        self.manifest = {}
+
+
+def holds(path: Path, name: TableName, digest: str) -> bool:
+    """Whether a file is there, whole, of a version that we read, and made from these inputs."""
+    if not path.exists():
+        return False
+    try:
+        return read_metadata(path, name).get("digest") == digest
+    except (CorruptFileError, SchemaError, TableError):
+        return False
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that results depend on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _alive(temporary: Path) -> bool:
+    """Whether the process that a temporary file is named after still runs."""
+    try:
+        os.kill(int(temporary.name.split(".")[-2]), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,226 @@
+"""The three stages in memory, for notebooks and scripts."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from torch import nn
+
+from graphs.errors import ResourceError
+from graphs.export import export_dynamic
+from graphs.measures import collect, measure_dynamic_graph
+from graphs.neighbors import KnnGraph, Metric, knn
+from graphs.neighbors.knn import Engine, check_k
+from graphs.plots import plot_classes, plot_curve
+from graphs.snapshots import DynamicGraph
+from pipeline.console import log
+from pipeline.data import ImageData, draw_samples, from_arrays
+from pipeline.data.sampling import Sampling
+from pipeline.devices import format_bytes, parse_bytes, resolve_device
+from pipeline.dumping import check_finite, node_frame
+from pipeline.forward import Batch, batch_size, forward_batches, place
+from pipeline.hooks import LayerInfo, resolve_layers
+from pipeline.models import load_model
+from pipeline.stage1_activations import VARIANT, check_classes
+from pipeline.summary import curve_table, reading
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """What `analyze` found.
+
+    Attributes
+    ----------
+    layers, classes, communities, nodes : DataFrame
+        The metric tables, with the columns of the files in ``RUN/metrics``.
+    graphs : tuple of DynamicGraph
+        One a repeat.
+    knn_graphs : tuple of tuple of KnnGraph
+        The directed lists behind them: by repeat, by layer.
+    label_names : tuple of str
+        Name of every class.
+    """
+
+    layers: pd.DataFrame
+    classes: pd.DataFrame
+    communities: pd.DataFrame
+    nodes: pd.DataFrame
+    graphs: tuple[DynamicGraph, ...]
+    knn_graphs: tuple[tuple[KnnGraph, ...], ...]
+    label_names: tuple[str, ...]
+
+    def plot(self, what: Literal["curve", "classes"] = "curve") -> "Axes":
+        """Draw the modularity curve, or its terms by class and layer."""
+        return plot_curve(self.layers) if what == "curve" else plot_classes(self.classes)
+
+    def export(self, folder: str | Path, *, gzip: bool = False, seed: int = 0) -> list[Path]:
+        """Write the graphs of every repeat for Gephi, igraph and NetworkX; return the files."""
+        files: list[Path] = []
+        for repeat, graph in enumerate(self.graphs):
+            layers = self.layers.loc[self.layers["repeat"] == repeat]
+            matched = self.nodes.loc[self.nodes["repeat"] == repeat, "matched"]
+            files += export_dynamic(
+                graph,
+                Path(folder),
+                communities=matched.to_numpy().reshape(len(graph.snapshots), -1),
+                modularity=layers["modularity"].tolist(),
+                class_names=dict(enumerate(self.label_names)),
+                k=self.knn_graphs[repeat][0].k,
+                metric=self.knn_graphs[repeat][0].metric,
+                gzip=gzip,
+                seed=seed,
+            )
+        return files
+
+    def __str__(self) -> str:
+        return f"{curve_table(self.layers)}\n\n{reading(self.layers)}"
+
+
+def analyze(
+    model: nn.Module | str,
+    data: ImageData | tuple[Any, Any],
+    *,
+    k: int = 3,
+    samples: int = 500,
+    repeats: int = 5,
+    layers: str | Sequence[str] = "blocks",
+    pool: Literal["none", "avg", "cls", "mean"] = "none",
+    metric: Metric = "cosine",
+    engine: Engine = "auto",
+    sampling: Sampling = "random",
+    seed: int = 0,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    memory: int | str = "4GiB",
+) -> Analysis:
+    """Measure how a network separates classes, layer by layer, without writing files.
+
+    Parameters
+    ----------
+    model : Module or str
+        A network that takes these images, or a name for `pipeline.models.load_model`.
+    data : ImageData or (images, labels)
+        From `pipeline.data.load_data`, or arrays: uint8 (n, H, W, C), or float (n, C, H, W) that
+        are normalised already.
+    k, metric, engine
+        See `graphs.neighbors.knn`.
+    samples, repeats, sampling, seed
+        See `pipeline.data.draw_samples`.
+    layers, pool
+        See `pipeline.hooks.resolve_layers` and `capture`.
+    device : {"auto", "cpu", "cuda"}
+        Where the network and the search run.
+    memory : int or str
+        Most that one repeat's activations may take.
+
+    Returns
+    -------
+    Analysis
+        Tables, graphs, and methods to plot and export them.
+
+    Raises
+    ------
+    StratagraphError
+        When an input cannot be used; the message says what to change.
+
+    Notes
+    -----
+    The method of Lu et al., "Understanding the Dynamics of DNNs Using Graph Modularity" (ECCV
+    2022). The tables are those that the three stages write for the same options.
+
+    Examples
+    --------
+    >>> from pipeline.data import load_data
+    >>> found = analyze("mlp", load_data("digits"), samples=200, repeats=2, layers="all")
+    >>> found.layers["modularity"].between(-0.5, 1).all()
+    True
+    """
+    images = data if isinstance(data, ImageData) else from_arrays(*data)
+    if isinstance(model, str):
+        classes = len(images.label_names)
+        model = load_model(model, classes=classes, input_shape=images.input_shape, seed=seed)
+    check_k(k, samples)
+    draw = draw_samples(images.labels, samples, repeats, sampling=sampling, seed=seed)
+    if draw.note:
+        log.warning("%s", draw.note)
+    check_classes(images, draw.indices)
+    budget, target = parse_bytes(memory), resolve_device(device)
+    with evaluating(model):
+        chosen = resolve_layers(model, layers, images.images(draw.indices[0][:1]))
+        _check_memory(chosen, samples, budget)
+        place(model, target)
+        tables, graphs, lists = [], [], []
+        for repeat, indices in enumerate(draw.indices):
+            size = batch_size(sum(layer.values for layer in chosen), budget)
+            batches = forward_batches(
+                model, images, indices,
+                layers=chosen, nodes=range(samples), size=size, device=target, pool=pool,
+            )  # fmt: skip
+            values, nodes = _gather(batches, images, indices, chosen)
+            found = tuple(
+                # popped: a layer's features are let go as soon as it is linked
+                knn(values.pop(layer.name), k, metric=metric, engine=engine, device=device)
+                for layer in chosen
+            )
+            names = [layer.name for layer in chosen]
+            graph = DynamicGraph.from_knn(found, nodes, layers=names, name=f"{VARIANT}-r{repeat}")
+            tables.append(measure_dynamic_graph(graph, found, repeat=repeat, seed=seed))
+            graphs.append(graph)
+            lists.append(found)
+    all_tables = collect(tables)
+    return Analysis(
+        layers=all_tables.layers,
+        classes=all_tables.classes,
+        communities=all_tables.communities,
+        nodes=all_tables.nodes,
+        graphs=tuple(graphs),
+        knn_graphs=tuple(lists),
+        label_names=images.label_names,
+    )
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Put a network into eval mode for a while."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
+
+def _check_memory(layers: Sequence[LayerInfo], samples: int, budget: int) -> None:
+    needed = 4 * samples * sum(layer.values for layer in layers)
+    if needed > budget:
+        raise ResourceError(
+            f"{samples} samples x {len(layers)} layers are {format_bytes(needed)} of activations, "
+            f"memory is {format_bytes(budget)}",
+            "raise memory, lower samples, pool, or use `stratagraph run`, which keeps them on disk",
+        )
+
+
+def _gather(
+    batches: Iterator[Batch],
+    images: ImageData,
+    indices: NDArray[np.int64],
+    layers: Sequence[LayerInfo],
+) -> tuple[dict[str, NDArray[np.floating]], pd.DataFrame]:
+    """Collect a repeat's batches: features of shape (n, D) by layer, and the node table."""
+    n = len(indices)
+    values: dict[str, NDArray[np.floating]] = {
+        layer.name: np.empty((n, layer.values), np.float32) for layer in layers
+    }
+    frames = []
+    for batch in batches:
+        for layer in layers:
+            check_finite(batch.activations[layer.name], layer, indices[batch.nodes], "float32")
+            values[layer.name][batch.nodes] = batch.activations[layer.name]
+        frames.append(node_frame(batch, indices[batch.nodes], images))
+    return values, pd.concat(frames, ignore_index=True)

@@ -1,0 +1,64 @@
+"""What a user sees while a stage works: notes and progress, on standard error."""
+
+import logging
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+log = logging.getLogger("stratagraph")
+
+
+class _NoteFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        prefix = "note: " if record.levelno >= logging.WARNING else ""
+        return prefix + record.getMessage()
+
+
+def show_notes() -> None:
+    """Send what the stages have to say to standard error. Called by the command line only."""
+    if not log.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(_NoteFormatter())
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+        log.propagate = False
+
+
+@contextmanager
+def progress_bar(what: str, total: int, *, show: bool, unit: str) -> Iterator[Callable[[int], None]]:
+    """Give a function that advances a bar by a number of units; silent without a terminal.
+
+    Parameters
+    ----------
+    what : str
+        What is being done.
+    total : int
+        How many units there are.
+    show : bool
+        Whether a bar is wanted.
+    unit : str
+        What is counted, for the rate: ``images``, ``layers``.
+    """
+    # rich takes a tenth of a second to import: only where a bar is drawn
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeRemainingColumn(compact=True),
+    )
+    visible = show and console.is_terminal
+    with Progress(*columns, console=console, disable=not visible) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda units: bar.update(task, advance=units)
+
+
+def command_line() -> str:
+    """Return the command that runs, for the manifest: its name without its folder."""
+    return shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])

@@ -1,0 +1,43 @@
+"""`stratagraph inspect`: the layers of a network as a table."""
+
+import sys
+from typing import Literal
+
+import pandas as pd
+
+from pipeline.inspection import inspect_model
+from pipeline.models import load_model
+
+
+def inspect_layers(
+    model: str,
+    *,
+    layers: str = "blocks",
+    input_shape: tuple[int, int, int] = (3, 32, 32),
+    classes: int = 10,
+    format: Literal["table", "csv"] = "table",  # noqa: A002 (the option's name)
+) -> None:
+    """List the layers of a network.
+
+    Index, name, type, output shape, values per sample, parameters and multiply-accumulates. The
+    names are what --layers takes.
+
+    Parameters
+    ----------
+    model
+        A name (`resnet20`, `vgg16`, `torchvision:resnet50`, ...) or your own `file.py:factory`.
+    layers
+        `blocks`, `reference`, `all`, or names with wildcards, separated by commas.
+    input_shape
+        Channels, height and width of an image.
+    classes
+        Number of classes.
+    format
+        `table` to read, `csv` for other programs.
+    """
+    network = load_model(model, classes=classes, input_shape=input_shape)
+    frame = inspect_model(network, input_shape, layers=layers)
+    if format == "csv":
+        sys.stdout.write(frame.to_csv(index=False))
+        return
+    sys.stdout.write(_table(frame) + "\n")

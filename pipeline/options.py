@@ -1,0 +1,173 @@
+"""The options that commands share. Each group is one keyword of a stage function.
+
+Their field names are the option names of the command line, and scripts rely on them.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from graphs.neighbors.knn import Engine
+from graphs.neighbors.knn_graph import Metric
+
+Dataset = Literal[
+    "digits",
+    "cifar10",
+    "cifar100",
+    "mnist",
+    "fashion-mnist",
+    "imagenet",
+    "imagenet50",
+    "imagefolder",
+    "parquet",
+    "arrays",
+]
+
+
+@Parameter(name="*", group="Network")
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """Which network.
+
+    Attributes
+    ----------
+    model
+        A name (`resnet20`, `vgg16`, `torchvision:resnet50`, ...) or your own `file.py:factory`.
+    weights
+        A checkpoint file, `default` (torchvision's own), or `random` (untrained).
+    """
+
+    model: str
+    weights: str = "random"
+
+
+@Parameter(name="*", group="Images")
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """Which images, and how they are drawn.
+
+    Attributes
+    ----------
+    dataset
+        Where the images come from; `digits` comes with scikit-learn and needs no files.
+    data
+        File or folder of the data set.
+    split
+        Which part of it.
+    image_size
+        For image files of different sizes: shorter side resized to so many pixels, then cropped
+        to a square.
+    normalize
+        `none`, the name of a data set, or `m,m,m/s,s,s`: means and standard deviations. `auto`
+        takes those of the data set where they are known, else `none`.
+    samples
+        Images a repeat: the nodes of every graph.
+    repeats
+        How many node sets are drawn.
+    sampling
+        `random`, `stratified` (equal shares a class), or `sequential` (in file order).
+    seed
+        Seed of the drawing, and of everything random after it.
+    """
+
+    dataset: Dataset = "digits"
+    data: Path | None = None
+    split: str = "test"
+    image_size: int | None = None
+    normalize: str = "auto"
+    samples: int = 500
+    repeats: int = 5
+    sampling: Literal["random", "stratified", "sequential"] = "random"
+    seed: int = 0
+
+
+@Parameter(name="*", group="Layers")
+@dataclass(frozen=True, kw_only=True)
+class Features:
+    """Which features.
+
+    Attributes
+    ----------
+    layers
+        `blocks` (each residual block, or convolution with its normalisation and activation),
+        `reference` (as the published code: the stem and single convolutions before
+        normalisation), `all`, or names with wildcards, separated by commas.
+    pool
+        `avg` over the map, `cls` token, `mean` over tokens, or `none`: everything, flattened.
+    dtype
+        How values are stored.
+    """
+
+    layers: str = "blocks"
+    pool: Literal["none", "avg", "cls", "mean"] = "none"
+    dtype: Literal["float32", "float16"] = "float32"
+
+
+@Parameter(name="*", group="Neighbours")
+@dataclass(frozen=True, kw_only=True)
+class Neighbours:
+    """Which neighbours.
+
+    Attributes
+    ----------
+    k
+        Neighbours of each sample.
+    metric
+        `cosine` or `pearson`.
+    engine
+        `auto`, `faiss`, or `reference` (NumPy in float64, slow). All give the same neighbours.
+    """
+
+    k: int = 3
+    metric: Metric = "cosine"
+    engine: Engine = "auto"
+
+
+@Parameter(name="*", group="Files of stage 3")
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """What stage 3 writes beside the tables.
+
+    Attributes
+    ----------
+    gzip
+        Compress the graph files. Gephi opens them, Gephi Lite does not.
+    published
+        CSV of published curves, drawn behind yours where network and data set match.
+    """
+
+    gzip: Annotated[bool, Parameter(negative="")] = False
+    published: Path | None = None
+
+
+@Parameter(name="*", group="Machine")
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """How the work is done.
+
+    Attributes
+    ----------
+    memory
+        What activations may take at a time, such as `4GiB`.
+    device
+        `auto` takes a GPU where there is one.
+    force
+        Do everything again, also in the folder of another run.
+    progress
+        Show progress bars; they are off anyway where the output is no terminal.
+    """
+
+    memory: str = "4GiB"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    force: Annotated[bool, Parameter(negative="")] = False
+    progress: bool = True
+
+
+def channels_for(model: str) -> int | None:
+    """Return how many channels a network asks for, where its name says so.
+
+    torchvision's networks take three: grey images are repeated for them.
+    """
+    return 3 if model.startswith("torchvision:") else None

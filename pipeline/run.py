@@ -1,0 +1,50 @@
+"""The three stages in one command."""
+
+from pathlib import Path
+
+from graphs.neighbors.knn import check_k
+from pipeline.options import Features, Images, Machine, Neighbours, Network, Outputs
+from pipeline.stage1_activations import dump_activations
+from pipeline.stage2_edges import build_edges
+from pipeline.stage3_communities import measure_graphs
+
+
+def run_stages(
+    out: Path,
+    *,
+    network: Network,
+    images: Images | None = None,
+    features: Features | None = None,
+    neighbours: Neighbours | None = None,
+    outputs: Outputs | None = None,
+    machine: Machine | None = None,
+) -> Path:
+    """Run the three stages one after the other.
+
+    Writes the same tables as the stages called one by one. What is there already is not done
+    again: after an interruption the same command goes on.
+
+    Parameters
+    ----------
+    out
+        The run folder.
+    network, images, features
+        For stage 1.
+    neighbours
+        For stage 2.
+    outputs
+        For stage 3.
+    machine
+        For all of them.
+
+    Returns
+    -------
+    Path
+        The run folder.
+    """
+    images = images or Images()
+    neighbours = neighbours or Neighbours()
+    check_k(neighbours.k, images.samples)
+    dump_activations(out, network=network, images=images, features=features, machine=machine)
+    build_edges(out, neighbours=neighbours, machine=machine)
+    return measure_graphs(out, outputs=outputs, machine=machine)

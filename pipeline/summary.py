@@ -1,0 +1,78 @@
+"""A run in words and figures of a terminal: the curve as a table, and what it shows."""
+
+import numpy as np
+import pandas as pd
+
+BAR_WIDTH = 30
+FLAT = 0.03  # the gain below which a layer counts as redundant (Lu et al. 2022, Table 1)
+
+
+def mean_curve(layers: pd.DataFrame) -> pd.DataFrame:
+    """Average the modularity of every layer over repeats.
+
+    Parameters
+    ----------
+    layers : DataFrame
+        The table `layers` of one variant.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``layer_index, layer, modularity, spread``: mean and sample standard deviation
+        (NaN for one repeat), in order of depth.
+    """
+    grouped = layers.groupby(["layer_index", "layer"], sort=True)["modularity"]
+    frame = grouped.agg(["mean", "std"]).reset_index()
+    return frame.rename(columns={"mean": "modularity", "std": "spread"})
+
+
+def curve_table(layers: pd.DataFrame) -> str:
+    """Return the curve as lines of text: layer, Q with its spread over repeats, a bar."""
+    curve = mean_curve(layers)
+    width = min(32, max(5, int(curve["layer"].str.len().max())))
+    repeats = layers["repeat"].nunique()
+    spread = "± sd    " if repeats > 1 else ""
+    lines = [f"{'':>3} {'layer':<{width}}  {'Q':>6} {spread}"]
+    top = max(float(curve["modularity"].max()), 1e-9)
+    for index, layer, value, deviation in curve.itertuples(index=False):
+        bar = "█" * round(BAR_WIDTH * max(float(value), 0.0) / top)
+        error = f"± {deviation:.3f} " if repeats > 1 else ""
+        lines.append(f"{index:>3} {_shorten(layer, width):<{width}}  {value:6.3f} {error}{bar}")
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def reading(layers: pd.DataFrame) -> str:
+    """Say in one sentence what the curve shows.
+
+    Examples
+    --------
+    >>> reading(pd.DataFrame({"layer_index": [0, 1, 2], "layer": ["a", "b", "c"],
+    ...                       "repeat": 0, "modularity": [0.1, 0.5, 0.49]}))
+    'Classes separate with depth: Q goes from 0.10 (a) to 0.49 (c), highest at b (0.50); 1 of 2 steps gains less than 0.03 and may be redundant: c.'
+    """
+    curve = mean_curve(layers)
+    values, names = curve["modularity"].to_numpy(), curve["layer"].tolist()
+    first, last, top = float(values[0]), float(values[-1]), int(np.argmax(values))
+    if len(values) == 1:
+        return f"One layer, {names[0]}: Q is {first:.2f}."
+    gain = last - first
+    trend = (
+        "Classes separate with depth" if gain > FLAT
+        else "Classes do not separate with depth" if gain > -FLAT
+        else "Classes mix with depth"
+    )  # fmt: skip
+    peak = "" if top == len(values) - 1 else f", highest at {names[top]} ({values[top]:.2f})"
+    sentence = f"{trend}: Q goes from {first:.2f} ({names[0]}) to {last:.2f} ({names[-1]}){peak}"
+    flat = [name for name, step in zip(names[1:], np.diff(values), strict=True) if step < FLAT]
+    if not flat:
+        return f"{sentence}; every layer adds {FLAT} or more."
+    verb = "gains" if len(flat) == 1 else "gain"
+    listed = ", ".join(flat[:6]) + (", ..." if len(flat) > 6 else "")
+    return (
+        f"{sentence}; {len(flat)} of {len(values) - 1} steps {verb} less than {FLAT} and may be "
+        f"redundant: {listed}."
+    )
+
+
+def _shorten(text: str, width: int) -> str:
+    return text if len(text) <= width else "…" + text[-(width - 1) :]

@@ -1,0 +1,95 @@
+"""`stratagraph train`: the paper's recipe on a data set."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from pipeline.console import log
+from pipeline.data import load_data
+from pipeline.devices import require_writable, resolve_device
+from pipeline.models import load_model
+from pipeline.options import Dataset, channels_for
+from pipeline.training import Recipe, train
+
+
+def train_network(
+    out: Path,
+    *,
+    model: str,
+    weights: str = "random",
+    dataset: Dataset = "digits",
+    data: Path | None = None,
+    normalize: str = "auto",
+    recipe: Annotated[Recipe | None, Parameter(name="*", group="Recipe")] = None,
+    checkpoint_every: int | None = None,
+    device: Literal["auto", "cpu", "cuda"] = "auto",
+    force: Annotated[bool, Parameter(negative="")] = False,
+    progress: bool = True,
+) -> Path:
+    """Train a network by the paper's recipe.
+
+    Trains on the split `train`, measures accuracy on `test`. The state is saved after every
+    epoch: the same command goes on after an interruption.
+
+    Parameters
+    ----------
+    out
+        Folder for `weights.pt` (what --weights takes), `history.csv` and checkpoints.
+    model
+        A name (`resnet20`, `vgg16`, ...) or your own `file.py:factory`.
+    weights
+        Where to start: a checkpoint, `default` (torchvision's own), or `random`.
+    dataset
+        Where the images come from.
+    data
+        File or folder of the data set.
+    normalize
+        `auto`, `none`, the name of a data set, or `m,m,m/s,s,s`.
+    recipe
+        Epochs, batch size, learning rate and so on.
+    checkpoint_every
+        Also keep the weights of every so many epochs.
+    device
+        `auto` takes a GPU where there is one.
+    force
+        Begin anew.
+    progress
+        Show a progress bar.
+
+    Returns
+    -------
+    Path
+        The file with the trained weights.
+    """
+    recipe = recipe or Recipe()
+    place = resolve_device(device)
+    require_writable(out)
+    channels = channels_for(model)
+    images = {
+        split: load_data(dataset, path=data, split=split, normalize=normalize, channels=channels)
+        for split in ("train", "test")
+    }
+    train_data = images["train"]
+    classes = len(train_data.label_names)
+    network = load_model(
+        model,
+        weights=weights,
+        classes=classes,
+        input_shape=train_data.input_shape,
+        seed=recipe.seed,
+    )
+    result = train(
+        network,
+        train_data,
+        images["test"],
+        out=out,
+        recipe=recipe,
+        device=place,
+        architecture={"model": model, "classes": classes, "input_shape": train_data.input_shape},
+        checkpoint_every=checkpoint_every,
+        force=force,
+        progress=progress,
+    )
+    log.info("test accuracy %.4f after %d epochs", result.test_accuracy, recipe.epochs)
+    return result.weights
