@@ -1,0 +1,287 @@
+"""Figures: a tidy table in, matplotlib Axes out. No file is written and no window opened.
+
+Colours are those of seaborn's ``colorblind`` palette and of viridis, told apart by colour-blind
+readers and in grey print. No global style is touched.
+"""
+
+import re
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+
+from graphs.errors import TableError
+
+NAMED_LAYERS = 20  # layer names on the axis up to here, indices beyond
+LONGEST_NAME = 24  # characters of a class or layer name on an axis
+_STEPS = (1, 2, 5, 10, 20, 50, 100, 1000)  # between the indices that are written
+SOURCE = "Lu et al. 2022"
+
+
+def plot_curve(
+    layers: pd.DataFrame,
+    ax: Axes | None = None,
+    *,
+    hue: str | None = None,
+    value: str = "modularity",
+    published: pd.DataFrame | None = None,
+) -> Axes:
+    """Draw modularity against depth: mean line, band of one standard deviation over the repeats.
+
+    Parameters
+    ----------
+    layers : DataFrame
+        The table ``layers``, of one run or of several (then with a column ``run``).
+    ax : Axes, optional
+        Where to draw; a new figure without it.
+    hue : str, optional
+        Column that tells the lines apart; without it ``run`` where the table has that column,
+        else ``variant``. Where both differ, dashes tell the other one.
+    value : str
+        Column to draw, ``modularity_leiden`` or ``ami`` for example.
+    published : DataFrame, optional
+        Curves to draw behind in grey, from `published_curve`.
+
+    Returns
+    -------
+    Axes
+        With the layers' names on the axis up to 20 layers, their indices beyond.
+
+    Raises
+    ------
+    TableError
+        When a column is missing or the table has no rows.
+
+    Notes
+    -----
+    The curve of Lu et al. 2022, figure 3. The band is the sample standard deviation (n − 1).
+    """
+    hue = hue or ("run" if "run" in layers.columns else "variant")
+    _require(layers, "layers", ["repeat", "layer_index", "layer", hue, value])
+    ax = ax if ax is not None else _new_axes(width=7.0, height=4.2)
+    if published is not None and not published.empty:
+        _draw_published(published, ax)
+    style = {"run": "variant", "variant": "run"}.get(hue)
+    if style not in layers.columns or layers[style].nunique() < 2:
+        style = None
+    lines = [column for column in (hue, style) if column]
+    sns.lineplot(
+        layers,
+        x="layer_index",
+        y=value,
+        hue=hue,
+        style=style,
+        estimator="mean",
+        errorbar=("sd", 1),
+        palette=_palette(layers[hue].nunique()),
+        legend="full",
+        marker="o" if layers["layer_index"].nunique() <= 2 * NAMED_LAYERS else None,
+        markersize=5,
+        ax=ax,
+    )
+    _label_layers(ax, layers)
+    ax.set_ylabel("modularity Q of the classes" if value == "modularity" else value)
+    ax.grid(axis="y", color="0.9", linewidth=0.8)
+    ax.set_axisbelow(True)
+    sns.despine(ax=ax)
+    _curve_legend(ax, title=_spread(layers, lines), alone=len(layers[lines].drop_duplicates()) == 1)
+    return ax
+
+
+def plot_classes(classes: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw each class's part in Q against depth as a heat map, mean over the repeats.
+
+    Parameters
+    ----------
+    classes : DataFrame
+        The table ``classes`` of one variant.
+    ax : Axes, optional
+        Where to draw; a new figure without it.
+
+    Returns
+    -------
+    Axes
+        One row a class, one column a layer; the colour is e_cc − a_c², and a column sums to Q.
+
+    Raises
+    ------
+    TableError
+        When a column is missing, the table has no rows, or more than one variant or run.
+
+    Notes
+    -----
+    The term of Newman & Girvan 2004, eq. 5. A class reaches at most a_c(1 − a_c).
+    """
+    _require(classes, "classes", ["layer_index", "layer", "class", "class_name", "modularity_term"])
+    for column in {"variant", "run"} & set(classes.columns):
+        found = classes[column].unique()
+        if len(found) > 1:
+            raise TableError(
+                f"the table classes holds {len(found)} {column}s: {', '.join(map(str, found))}",
+                f"select one, classes[classes[{column!r}] == {str(found[0])!r}]",
+            )
+    table = classes.pivot_table(
+        index="class", columns="layer_index", values="modularity_term", aggfunc="mean"
+    )
+    names = classes.groupby("class")["class_name"].first().loc[table.index]
+    if ax is None:
+        rows, columns = table.shape
+        ax = _new_axes(
+            width=float(np.clip(2.6 + 0.42 * columns, 5, 12)),
+            height=float(np.clip(1.6 + 0.3 * rows, 3, 10)),
+        )
+    sns.heatmap(
+        table,
+        ax=ax,
+        cmap="viridis",
+        vmin=min(0.0, float(table.to_numpy().min())),
+        linewidths=0.5 if table.size <= 600 else 0,
+        cbar_kws={"label": r"part of Q: $e_{cc} - a_c^2$"},
+        yticklabels=_thin([_shorten(str(name)) for name in names], limit=50),
+    )
+    ax.set_ylabel("")
+    ax.tick_params(axis="y", rotation=0, length=0)
+    ax.tick_params(axis="x", length=0)
+    _label_layers(ax, classes, offset=0.5)
+    return ax
+
+
+def published_curve(path: str | Path, *, model: str, dataset: str) -> pd.DataFrame:
+    """Select the published curve of a network and data set from a table of such curves.
+
+    Parameters
+    ----------
+    path : str or Path
+        CSV with the columns ``figure, model, dataset, setting, x, Q, precision``; x counts the
+        layers from 1.
+    model, dataset : str
+        Names in any common spelling: ``resnet18``, ``ResNet-18``; ``cifar10``, ``CIFAR-10``.
+
+    Returns
+    -------
+    DataFrame
+        Rows of the figure ``modularity_curve``, by x; no rows where nothing matches.
+
+    Raises
+    ------
+    TableError
+        When the file cannot be read or lacks a column.
+    """
+    try:
+        curves = pd.read_csv(path)
+    except (OSError, ValueError) as error:
+        raise TableError(
+            f"{path} cannot be read as CSV: {error}", "give the file with the published curves"
+        ) from error
+    _require(curves, Path(path).name, ["figure", "model", "dataset", "setting", "x", "Q"])
+    chosen = (
+        (curves["figure"] == "modularity_curve")
+        & (curves["model"].map(_plain) == _plain(model))
+        & (curves["dataset"].map(_plain) == _plain(dataset))
+    )
+    return curves[chosen].sort_values("x", kind="stable").reset_index(drop=True)
+
+
+def _plain(name: object) -> str:
+    """Spelling that does not matter: case, signs, where the network comes from, the BN suffix."""
+    bare = str(name).lower().removeprefix("torchvision:").removesuffix("_bn")
+    return re.sub(r"[^a-z0-9]", "", bare)
+
+
+def _draw_published(published: pd.DataFrame, ax: Axes) -> None:
+    for (model, dataset), curve in published.groupby(["model", "dataset"], sort=False):
+        ax.plot(
+            curve["x"] - 1,
+            curve["Q"],
+            color="0.65",
+            linewidth=4,
+            solid_capstyle="round",
+            zorder=1,
+            label=f"{model}, {dataset} ({SOURCE})",
+        )
+
+
+def _palette(count: int) -> list[tuple[float, float, float]]:
+    """Distinct colours as far as there are any, else an ordered range (training epochs)."""
+    return list(sns.color_palette("colorblind" if count <= 10 else "viridis", count))
+
+
+def _spread(layers: pd.DataFrame, lines: list[str]) -> str:
+    """Word what the band is, for the legend."""
+    repeats = layers.groupby(lines)["repeat"].nunique().unique()
+    if repeats.max() == 1:
+        return ""
+    count = str(repeats[0]) if len(repeats) == 1 else f"{repeats.min()} to {repeats.max()}"
+    return f"mean ± SD, {count} repeats"
+
+
+def _curve_legend(ax: Axes, *, title: str, alone: bool) -> None:
+    handles, labels = ax.get_legend_handles_labels()
+    published = [label.endswith(f"({SOURCE})") for label in labels]
+    if alone and not title and not any(published):
+        legend = ax.get_legend()
+        if legend is not None:
+            legend.remove()
+        return
+    # Our lines first, what they are compared with last.
+    order = np.argsort(published, kind="stable")
+    ax.legend(
+        [handles[i] for i in order],
+        [labels[i] for i in order],
+        title=title or None,
+        frameon=False,
+        alignment="left",
+        loc="best",
+    )
+
+
+def _label_layers(ax: Axes, table: pd.DataFrame, *, offset: float = 0.0) -> None:
+    """Names on the axis where there are few and all rows agree on them, else indices."""
+    names = table.groupby("layer_index")["layer"].agg(["first", "nunique"])
+    indices = names.index.to_numpy()
+    named = len(names) <= NAMED_LAYERS and (names["nunique"] == 1).all() and names["first"].all()
+    if named:
+        texts = [_shorten(name) for name in names["first"]]
+    else:
+        step = next(step for step in _STEPS if len(indices) <= step * NAMED_LAYERS)
+        indices = indices[indices % step == 0]
+        texts = [str(index) for index in indices]
+    places = np.searchsorted(names.index.to_numpy(), indices) + offset if offset else indices
+    slanted = max(map(len, texts)) > 3
+    ax.set_xticks(
+        places,
+        texts,
+        rotation=45 if slanted else 0,
+        ha="right" if slanted else "center",
+        rotation_mode="anchor",
+    )
+    ax.set_xlabel("layer" if named else "layer index")
+
+
+def _thin(texts: list[str], *, limit: int) -> list[str]:
+    """Blank all but every n-th text, so that they do not overlap."""
+    step = -(-len(texts) // limit)
+    return [text if i % step == 0 else "" for i, text in enumerate(texts)]
+
+
+def _shorten(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1].rstrip() + "…"
+
+
+def _new_axes(*, width: float, height: float) -> Axes:
+    return plt.subplots(figsize=(width, height), layout="constrained")[1]
+
+
+def _require(table: pd.DataFrame, name: str, columns: list[str]) -> None:
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise TableError(
+            f"the table {name} has no column {missing[0]!r}: it has "
+            f"{', '.join(map(str, table.columns))}",
+            f"it needs {', '.join(columns)}",
+        )
+    if table.empty:
+        raise TableError(f"the table {name} has no rows", "measure at least one layer")
