@@ -18,7 +18,7 @@ def near_names(name: str, choices: Iterable[str], *, limit: int = 5) -> list[str
 
     Examples
     --------
-    >>> near_names("resnet21", ["resnet20", "vgg16", "resnet32"], limit=1)
+    >>> near_names("ResNet-20", ["resnet20", "vgg16", "resnet32"], limit=1)
     ['resnet20']
     >>> near_names("zzz", ["resnet20", "vgg16"])
     ['resnet20', 'vgg16']

@@ -141,23 +141,31 @@ def translate_names(given: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> d
     >>> list(translate_names({"module.fc.bias": zero}, {"linear.bias": zero}))
     ['linear.bias']
     """
-    tops = {key.split(".")[0] for key in own}
-    names = {key: key for key in given}
-    while len({name.split(".")[0] for name in names.values()}) == 1:
-        prefix = next(iter(names.values())).split(".")[0]
-        if prefix in tops or any("." not in name for name in names.values()):
+    candidates = [{key: key for key in given}]
+    while len({name.split(".")[0] for name in candidates[-1].values()}) == 1:
+        shorter = {key: name.partition(".")[2] for key, name in candidates[-1].items()}
+        if not all(shorter.values()):
             break
-        names = {key: name.removeprefix(prefix + ".") for key, name in names.items()}
+        candidates.append(shorter)
+    renamed = [_rename(names, own) for names in candidates]
+    best = max(renamed, key=lambda names: sum(name in own for name in names.values()))
+    return {name: given[key] for key, name in best.items()}
+
+
+def _rename(names: Mapping[str, str], own: Mapping[str, Tensor]) -> dict[str, str]:
+    """Replace each synonym by the one word of its group that the network uses."""
+    result = dict(names)
     for group in SYNONYMS:
         used = [word for word in group if any(word in key.split(".") for key in own)]
         if len(used) != 1:
             continue
-        for key, name in names.items():
-            if name not in own:
-                parts = [used[0] if part in group else part for part in name.split(".")]
-                renamed = ".".join(parts)
-                names[key] = renamed if renamed in own and renamed not in given else name
-    return {name: given[key] for key, name in names.items()}
+        taken = set(result.values())
+        for key, name in result.items():
+            parts = [used[0] if part in group else part for part in name.split(".")]
+            renamed = ".".join(parts)
+            if name not in own and renamed in own and renamed not in taken:
+                result[key] = renamed
+    return result
 
 
 def _shape(tensor: Tensor) -> str:
