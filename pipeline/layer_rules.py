@@ -165,16 +165,22 @@ class _Walk:
 
     def _follow(self, name: str) -> None:
         """Read the open layer after this module; pooling and reshaping end it."""
-        if self._open is not None and all(self._continues(leaf) for leaf in self._leaves(name)):
-            self._open.output = name
+        calls, layer = self.trace.calls, self._open
+        if (
+            layer is not None
+            # Pooling written as a function is seen by the number of values only.
+            and calls[name].given == calls[layer.output].got
+            and all(self._continues(leaf) for leaf in self._leaves(name))
+        ):
+            layer.output = name
         else:
             self._open = None
 
     def _continues(self, name: str) -> bool:
-        module = self.trace.modules[name]
+        module, call = self.trace.modules[name], self.trace.calls[name]
         reshapes = isinstance(module, nn.Flatten | nn.Unflatten)
         pools = type(module).__module__ == pooling.__name__
-        return self.trace.calls[name].keeps_values and not reshapes and not pools
+        return 0 < call.given == call.got and not reshapes and not pools
 
 
 def _is_chain(module: nn.Module) -> bool:

@@ -70,13 +70,32 @@ class LayerInfo:
 
 @dataclass(kw_only=True)
 class Call:
-    """The last call of one module, as the layer rules need it."""
+    """The last call of one module, as the layer rules need it.
+
+    Attributes
+    ----------
+    order : int
+        When its output appeared.
+    calls : int
+        How often it ran.
+    shape : tuple of int or None
+        Of the output, batch included; None when it is no tensor.
+    kind : str
+        What the output is, in words, when it is no tensor.
+    given, got : int
+        Number of values in the first tensor of the input and of the output.
+    source, node
+        Where input and output stand in autograd's graph.
+    channel_axis
+        See `LayerInfo`.
+    """
 
     order: int
     calls: int
     shape: tuple[int, ...] | None
     kind: str
-    keeps_values: bool
+    given: int
+    got: int
     source: frozenset[Node]
     node: Node | None
     channel_axis: Literal[1, -1]
@@ -259,7 +278,8 @@ class _Recorder:
                 calls=1 + (before.calls if before else 0),
                 shape=None if single is None else tuple(single.shape),
                 kind="nested tensor" if isinstance(output, Tensor) else type(output).__name__,
-                keeps_values=bool(given and got) and given[0].numel() == got[0].numel(),
+                given=given[0].numel() if given else 0,
+                got=got[0].numel() if got else 0,
                 source=self._sources.get(name, frozenset()),
                 node=next((t.grad_fn for t in got if t.grad_fn is not None), None),
                 channel_axis=self._channel_axis(single),
@@ -268,10 +288,13 @@ class _Recorder:
         return note
 
     def _follow_layout(self, module: nn.Module, output: Tensor) -> None:
-        """Linear and LayerNorm work on the last axis of a map, convolutions on the first."""
+        """Linear and LayerNorm work on the last axis of a map, convolutions on the first.
+
+        (Subclasses of LayerNorm, as ConvNeXt's, exist to work on the first.)
+        """
         if output.ndim != 4:
             return
-        if isinstance(module, nn.Linear | nn.LayerNorm):
+        if isinstance(module, nn.Linear) or type(module) is nn.LayerNorm:
             self._last_axis, self._width = True, output.shape[-1]
         elif isinstance(module, nn.Conv2d | nn.BatchNorm2d | nn.GroupNorm):
             self._last_axis = False
