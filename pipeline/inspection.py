@@ -63,16 +63,17 @@ def inspect_model(
             "name": [layer.name for layer in chosen],
             "type": [layer.type for layer in chosen],
             "shape": ["x".join(map(str, layer.shape)) for layer in chosen],
-            "values": [layer.values for layer in chosen],
+            "values": [layer.values for layer in chosen],  # noqa: PD011 - no DataFrame
             "parameters": parameters,
             "macs": macs,
         }
     )
     totals = {"parameters": count_parameters(model), "macs": count.total}
-    table.attrs = totals | {
-        "after_parameters": totals["parameters"] - sum(parameters),
-        "after_macs": totals["macs"] - sum(macs),
-    }
+    table.attrs.update(
+        totals,
+        after_parameters=totals["parameters"] - sum(parameters),
+        after_macs=totals["macs"] - sum(macs),
+    )
     return table
 
 
