@@ -110,7 +110,18 @@ def dump_activations(
     require_disk(out, needed)
     entry = {
         "identity": digest_json(identity),
-        "parameters": {**identity, "repeats": images.repeats, "layers": features.layers},
+        "parameters": {
+            **identity,
+            "repeats": images.repeats,
+            "layers": features.layers,
+            "given": {
+                "model": network.model,
+                "weights": network.weights,
+                "data": str(images.data) if images.data else None,
+                "normalize": images.normalize,
+                "memory": machine.memory,
+            },
+        },
         "label_names": list(data.label_names),
         "device": str(device),
         "sets": [_describe_set(node_set) for node_set in sets],

@@ -67,9 +67,14 @@ def measure_graphs(
     source, links = run.stage("activations"), run.stage("edges")
     run.sweep()
     sets = [_GraphSet(run, item, source, links) for item in source["sets"]]
+    parameters = {
+        "seed": source["parameters"]["seed"],
+        "gzip": outputs.gzip,
+        "published": str(outputs.published) if outputs.published else None,
+    }
     entry = {
-        "parameters": {"seed": source["parameters"]["seed"], "gzip": outputs.gzip},
-        "digest": digest_json([[item.digests, outputs.gzip] for item in sets]),
+        "parameters": parameters,
+        "digest": digest_json([parameters, [item.digests for item in sets]]),
     }
     if machine.force:
         shutil.rmtree(run.parts, ignore_errors=True)
@@ -92,7 +97,7 @@ def measure_graphs(
     tables = collect([item.tables() for item in sets])
     for name, schema in TABLES.items():
         write_table(getattr(tables, name), run.table(name), schema)  # type: ignore[arg-type]
-    figures = draw_figures(run, tables, source["parameters"], published=outputs.published)
+    figures = draw_figures(run.figures, tables, source["parameters"], published=outputs.published)
     entry |= {"exports": files, "figures": figures}
     run.finish("communities", entry, command=command_line())
     shutil.rmtree(run.parts)

@@ -199,8 +199,9 @@ def _boolean(value: bool) -> str:  # noqa: FBT001  the value is what the functio
 def _strength_and_degree(snapshot: Snapshot) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     ends = snapshot.edges.T.ravel()
     twice = np.concatenate((snapshot.weights, snapshot.weights))
-    strength = np.bincount(ends, weights=twice, minlength=snapshot.n_nodes)
-    return strength, np.bincount(ends, minlength=snapshot.n_nodes)
+    strength = np.zeros(snapshot.n_nodes)
+    np.add.at(strength, ends, twice)
+    return strength, np.bincount(ends, minlength=snapshot.n_nodes).astype(np.int64)
 
 
 def _class_names(dynamic: DynamicGraph, more: Mapping[int, str] | None) -> dict[int | None, str]:

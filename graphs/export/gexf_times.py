@@ -56,6 +56,7 @@ class GexfTimes:
 
     def _read(self, text: Text, *, what: str) -> Interval | None:
         start, end, timestamp = text
+        values: tuple[str | None, ...]
         if self.representation == "timestamp":
             wrong, values = start is not None or end is not None, (timestamp,)
         else:

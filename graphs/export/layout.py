@@ -52,7 +52,9 @@ def joint_layout(dynamic: DynamicGraph, *, seed: int = 0) -> NDArray[np.float64]
     place[~linked] = _ring(int((~linked).sum()), around=place[linked])
     extent = 500 + 500 * min(1.0, dynamic.n_nodes / 5000)
     place -= (place.max(axis=0) + place.min(axis=0)) / 2
-    return np.round(place * (extent / max(np.abs(place).max(), 1e-12)), 3) + 0.0
+    place *= extent / max(float(np.abs(place).max()), 1e-12)
+    # + 0.0 turns -0.0 into 0.0
+    return np.asarray(np.round(place, 3) + 0.0, dtype=np.float64)
 
 
 def union_weights(dynamic: DynamicGraph) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -63,7 +65,8 @@ def union_weights(dynamic: DynamicGraph) -> tuple[NDArray[np.int64], NDArray[np.
     )
     pairs, inverse = np.unique(codes, return_inverse=True)
     weights = np.concatenate([snapshot.weights for snapshot in dynamic.snapshots])
-    summed = np.bincount(inverse, weights=weights, minlength=len(pairs))
+    summed = np.zeros(len(pairs))
+    np.add.at(summed, inverse, weights)
     return np.column_stack((pairs // n, pairs % n)), summed
 
 

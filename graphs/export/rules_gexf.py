@@ -17,6 +17,8 @@ from graphs.export.rules_viz import VizRules
 
 NAMESPACE = "http://gexf.net/1.3"
 PHASES = {"attributes": 0, "nodes": 1, "edges": 2}
+# id, source and target alone: nearly every edge
+BARE_EDGE = 3
 TIMES = frozenset({"start", "end", "timestamp"})
 is_date = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])").fullmatch
 
@@ -31,7 +33,7 @@ class GexfRules(RuleChecker):
     def __init__(self, parser: XMLParserType, report: Report) -> None:
         super().__init__(parser, report)
         self.times = GexfTimes(self.add)
-        self.dynamic = False
+        self.dynamic = self.timed_weight = False
         self.phase = 0
         self.seen: set[str] = set()
         self.block = ("", "")
@@ -62,11 +64,7 @@ class GexfRules(RuleChecker):
         """Take the end of an element."""
         self.path.pop()
         if name == "edge":
-            if (
-                self.dynamic
-                and ("edge", "weight") in self.columns
-                and not self.times.same("weight")
-            ):
+            if self.timed_weight and not self.times.same("weight"):
                 self.add("edge-spells", f"edge {self.owner}")
         elif name in ("nodes", "edges") and self.count is not None:
             found = len(self.nodes) if name == "nodes" else len(self.edges)
@@ -160,8 +158,9 @@ class GexfRules(RuleChecker):
         self._once("edges")
         self._enter("edges")
         self.kind, self.count = "edge", attributes.get("count")
-        if self.dynamic and not self.columns.get(("edge", "weight"), ("", False))[1]:
-            self.add("weight-id", "the graph is dynamic")
+        self.timed_weight = self.columns.get(("edge", "weight"), ("", False))[1]
+        if self.dynamic and not self.timed_weight:
+            self.add("weight-id", "the edges have no such attribute")
 
     def _begin(self, owner: str) -> None:
         self.owner = owner
@@ -180,13 +179,13 @@ class GexfRules(RuleChecker):
 
     def _edge(self, attributes: Attributes) -> None:
         self._begin(self.check_edge_ends(attributes))
-        if len(attributes) == 3:  # noqa: PLR2004  id, source and target alone: nearly every edge
+        if len(attributes) == BARE_EDGE:
             return
         if attributes.get("type", "undirected") != "undirected":
             self.add("edge-type", f"edge {self.owner} has the type {attributes['type']!r}")
         if "weight" in attributes:
             self.check_weight(attributes["weight"], edge=self.owner)
-            if ("edge", "weight") in self.columns:
+            if self.timed_weight:
                 self.add("weight-twice", f"edge {self.owner}")
         self.check_text(attributes.get("label", ""), what=f"label of edge {self.owner}")
 

@@ -1,6 +1,7 @@
 """The rules of GraphML files, checked in one pass."""
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 from xml.parsers.expat import XMLParserType
@@ -26,6 +27,19 @@ DOMAINS = ("node", "edge", "graph")
 PROPERTIES = {"node": NODE_PROPERTIES, "edge": EDGE_PROPERTIES, "graph": {}}
 NUMBERS = frozenset({"int", "long", "float", "double"})
 ENTITY_GAP = re.compile(r"(?:^|[&<>])\s+(?=[&<>])|[&<>]\s+$")
+
+Plain = Callable[[str], object]
+NUMBER = r"[+-]?[0-9]{1,9}(?:\.[0-9]*)?(?:e[+-]?[0-9]{1,2})?"
+# Values that are surely right; the others, right or wrong, are looked at in full.
+PLAIN: Mapping[str, Plain] = {
+    "weight": re.compile(r"0\.0{0,9}[1-9][0-9]*|[1-9][0-9]{0,8}\.[0-9]*").fullmatch,
+    "double": re.compile(NUMBER).fullmatch,
+    "float": re.compile(NUMBER).fullmatch,
+    "int": re.compile("[+-]?[0-9]{1,9}").fullmatch,
+    "long": re.compile("[+-]?[0-9]{1,18}").fullmatch,
+    "boolean": {"true", "false"}.__contains__,
+    "string": re.compile("[ A-HJ-Za-z0-9_|.-]*").fullmatch,
+}
 
 
 @dataclass(frozen=True)
@@ -53,8 +67,11 @@ class GraphmlRules(RuleChecker):
         self.owner = ""
         self.seen: set[str] = set()
         self.key = ""
+        self.domains: dict[str, str] = {}
+        self.plain: dict[str, Plain] = {}
         self.text: list[str] = []
         self.weight_key = ""
+        parser.CharacterDataHandler = self.text.append
         self.handlers = {
             "graphml": self._graphml,
             "key": self._key,
@@ -64,6 +81,19 @@ class GraphmlRules(RuleChecker):
             "edge": self._edge,
             "data": self._data,
         }
+
+    def start(self, name: str, attributes: Attributes) -> None:
+        """Take the start of an element."""
+        # A file is data for the most part: what is right of it is taken in at once.
+        if name == "data" and len(attributes) == 1:
+            key = attributes.get("key", "")
+            if self.domains.get(key) == self.path[-1] and key not in self.seen:
+                self.seen.add(key)
+                self.path.append(name)
+                self.key = key
+                self.text.clear()
+                return
+        super().start(name, attributes)
 
     def end(self, name: str) -> None:
         """Take the end of an element."""
@@ -100,6 +130,10 @@ class GraphmlRules(RuleChecker):
         if domain == "edge" and name == "weight":
             self.weight_key = key_id
         self.keys[key_id] = Key(name, kind, domain)
+        if domain in ("node", "edge"):
+            self.domains[key_id] = domain
+        if name not in ("size", "color") and kind in PLAIN:
+            self.plain[key_id] = PLAIN["weight" if key_id == self.weight_key else kind]
 
     def _check_key_name(self, key_id: str, name: str, *, domain: str) -> None:
         if not is_name(key_id) or not is_name(name):
@@ -154,7 +188,6 @@ class GraphmlRules(RuleChecker):
             self.add("data-key", f"{domain} {self.owner} has data for {key!r}{self._why(key)}")
         self.seen.add(key)
         self.text.clear()
-        self.parser.CharacterDataHandler = self.text.append
 
     def _why(self, key: str) -> str:
         if key in self.seen:
@@ -163,11 +196,11 @@ class GraphmlRules(RuleChecker):
         return f", a key for {known.domain}" if known else ", which is not declared"
 
     def _data_end(self) -> None:
-        self.parser.CharacterDataHandler = None
-        known = self.keys.get(self.key)
-        if known is None:
-            return
         text = "".join(self.text)
+        known = self.keys.get(self.key)
+        is_plain = self.plain.get(self.key)
+        if known is None or (is_plain and is_plain(text)):
+            return
         what = f"{self.key} of {self.owner}"
         if self.key == self.weight_key:
             self.check_weight(text, edge=self.owner)

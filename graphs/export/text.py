@@ -13,7 +13,7 @@ LONGEST_LAYER = 80
 
 
 def gephi_text(text: str, *, what: str) -> str:
-    """Return `text` in the form that Gephi reads back without a change of its own.
+    r"""Return `text` in the form that Gephi reads back without a change of its own.
 
     Gephi replaces the letters ``INF`` inside every value by ``Infinity`` and its GraphML reader
     drops white space that stands between two XML entities. So ``INF`` becomes ``Inf`` (the word
@@ -38,7 +38,7 @@ def gephi_text(text: str, *, what: str) -> str:
     >>> gephi_text("INFANT", what="class 3")
     'InfANT'
     >>> gephi_text("A & <B>", what="class 4")
-    'A &\\xa0<B>'
+    'A &\xa0<B>'
     """
     found = CONTROL.search(text)
     if found:

@@ -96,7 +96,7 @@ def _edge_keys(dynamic: DynamicGraph) -> list[tuple[str, ColumnType]]:
     indices = sorted(snapshot.layer_index for snapshot in dynamic.snapshots)
     return [
         ("weight", "double"),
-        *((f"w_{layer_tag(index)}", "double") for index in indices),  # type: ignore[list-item]
+        *((f"w_{layer_tag(index)}", "double") for index in indices),
         ("n_layers", "int"),
         ("first_layer", "int"),
         ("last_layer", "int"),

@@ -1,6 +1,7 @@
 """Images that lie in memory: arrays handed in, .npz files, scikit-learn's digits."""
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,15 @@ from pipeline.data.normalization import parse_normalization
 LAYOUTS = "uint8 (n, H, W, C) or (n, H, W), or float (n, C, H, W), with C = 1 or 3"
 # Every third digit of a class, in the order of the file, is a test image.
 DIGITS_TEST_STEP = 3
+# A damaged archive ends in one of these, depending on the damaged byte.
+ARCHIVE_ERRORS = (
+    OSError,
+    ValueError,
+    EOFError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -164,13 +174,14 @@ def open_npz(path: Path, *, split: str) -> ArraySource:
         When the file cannot be read or has no such arrays.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here: NumPy leaves the file open when it is no archive.
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise DataError(f"{path} holds one array", "save x and y together: np.savez")
             x, y = _pick_pair(archive, path, split=split)
             names = archive["label_names"].tolist() if "label_names" in archive else None
-    # A damaged archive ends in one of these, depending on the damaged byte.
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+    except ARCHIVE_ERRORS as error:
         raise DataError(
             f"{path} is no readable .npz file ({error})", "write it again with np.savez"
         ) from error

@@ -62,9 +62,16 @@ class FolderSource:
         """SHA-256 of relative paths, sizes and classes; the files are not read."""
         digest = hashlib.sha256()
         for file, label in zip(self.files, self.labels.tolist(), strict=True):
-            size = (self.root / file).stat().st_size
+            size = _size(self.root / file)
             digest.update(f"{file}\0{size}\0{label}\n".encode())
         return digest.hexdigest()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror})", "check --data") from error
 
 
 def _name(root: Path, files: Sequence[str], index: int) -> EncodedImage:

@@ -1,0 +1,45 @@
+# `make demo` and `make test` each work alone on a machine with Python >= 3.11 and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# One core a worker: tests run side by side, and so do torch's and FAISS' threads.
+ONE_CORE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/.base
+	$(BIN)/stratagraph demo --out runs/demo
+
+test: $(VENV)/.dev tests/readers/node_modules
+	$(ONE_CORE) $(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev
+	$(BIN)/stratagraph bench --out runs/bench.json
+
+clean:
+	rm -rf $(VENV) runs tests/readers/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "stratagraph needs Python 3.11 or newer; name one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@ $(VENV)/.base
+
+# Gephi Lite's own parsers, for the tests of the exports; those tests are skipped without npm.
+tests/readers/node_modules: tests/readers/package.json
+	@if command -v npm >/dev/null; then \
+	  cd tests/readers && npm install --silent --no-package-lock --no-audit --no-fund && touch node_modules; \
+	else echo "npm not found: tests with graphology are skipped"; fi

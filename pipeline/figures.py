@@ -1,0 +1,109 @@
+"""Figures of a run, as files."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from graphs.files import replacing
+from graphs.measures import MetricTables
+from graphs.plots import plot_classes, plot_curve, published_curve
+from pipeline.console import log
+
+FORMATS = ("svg", "png")
+
+
+def save_figure(
+    path: Path, draw: Callable[[Axes], object], *, size: tuple[float, float]
+) -> list[str]:
+    """Draw on new axes and save as SVG and PNG: the same figure, the same bytes.
+
+    Parameters
+    ----------
+    path : Path
+        Without suffix.
+    draw : callable
+        Draws on the axes it is given.
+    size : tuple of float
+        Width and height in inches.
+
+    Returns
+    -------
+    list of str
+        Names of the files.
+    """
+    figure = Figure(figsize=size, layout="constrained")
+    draw(figure.subplots())
+    names = []
+    for kind in FORMATS:
+        target = path.with_name(f"{path.name}.{kind}")
+        # no dates and no random ids, so that a figure can be compared
+        with mpl.rc_context({"svg.hashsalt": "stratagraph"}), replacing(target) as temporary:
+            metadata = {"Date": None} if kind == "svg" else {}
+            figure.savefig(temporary, format=kind, dpi=150, metadata=metadata)
+        names.append(target.name)
+    return names
+
+
+def draw_figures(
+    folder: Path,
+    tables: MetricTables,
+    parameters: dict[str, Any],
+    *,
+    published: Path | None = None,
+) -> list[str]:
+    """Draw the curve and the classes of a run.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the figures go.
+    tables : MetricTables
+        The metric tables of one variant.
+    parameters : dict
+        What stage 1 recorded: for the title, and to find the published curve.
+    published : Path, optional
+        CSV of published curves; one of the same network and data set is drawn behind.
+
+    Returns
+    -------
+    list of str
+        Names of the files.
+    """
+    title = f"{parameters['model']}, {parameters['dataset']}"
+    behind = _find_published(published, parameters) if published else None
+    depth = tables.layers["layer_index"].nunique()
+    width = min(16.0, 5.0 + 0.3 * depth)
+
+    def curve(ax: Axes) -> None:
+        plot_curve(tables.layers, ax, published=behind).set_title(title, loc="left")
+
+    def classes(ax: Axes) -> None:
+        plot_classes(tables.classes, ax).set_title(title, loc="left")
+
+    rows = tables.classes["class"].nunique()
+    return [
+        *save_figure(folder / "curve", curve, size=(width, 4.2)),
+        *save_figure(folder / "classes", classes, size=(width + 1, min(14.0, 2.0 + 0.28 * rows))),
+    ]
+
+
+def _find_published(path: Path, parameters: dict[str, Any]) -> pd.DataFrame | None:
+    """Look for the published curve by the data set's name, then by the names in its path."""
+    given = Path(parameters["given"]["data"] or "")
+    candidates = [parameters["dataset"], *given.parts, given.stem]
+    for name in candidates:
+        # a copy or part of a data set still carries its name: cifar10-exact
+        for spelling in (name, name.split("-")[0]):
+            curve = published_curve(path, model=parameters["model"], dataset=spelling)
+            if len(curve):
+                return curve
+    log.warning(
+        "%s has no curve of %s on %s; none is drawn behind",
+        path, parameters["model"], parameters["dataset"],
+    )  # fmt: skip
+    return None
