@@ -24,7 +24,8 @@ ARCHIVE_ERRORS = (
     OSError,
     ValueError,
     EOFError,
-    NotImplementedError,
+    # With NotImplementedError below it: encryption or compression that the flags pretend.
+    RuntimeError,
     zipfile.BadZipFile,
     zlib.error,
 )

@@ -99,7 +99,7 @@ def test_parts_without_split_names(tmp_path, write_parquet, colour):
 
 
 def test_words_that_begin_like_a_split_are_no_split(tmp_path):
-    for name in ("training_notes.parquet", "testament.parquet"):
+    for name in ("trainingnotes.parquet", "testament.parquet"):
         (tmp_path / name).touch()
     assert len(find_parts(tmp_path, split="test")) == 2
 
@@ -185,9 +185,10 @@ def test_empty(tmp_path, write_parquet):
     path = write_parquet(tmp_path / "a.parquet", [], pa.array([], pa.int64()))
     with pytest.raises(DataError, match=r"a.parquet, column label has no samples"):
         load_data("parquet", path=path)
+    empty = tmp_path / "empty"
+    empty.mkdir()
     with pytest.raises(DataError, match=r"has no .parquet files; check --data"):
-        (tmp_path / "empty").mkdir()
-        load_data("parquet", path=tmp_path / "empty")
+        load_data("parquet", path=empty)
 
 
 def test_parts_with_other_labels(tmp_path, write_parquet, colour):
