@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.datasets import load_digits
 
 from graphs.errors import DataError
 from pipeline.data.images import ImageData, hash_arrays
@@ -209,6 +208,9 @@ def open_digits(*, split: str) -> ArraySource:
 
     Source: Alpaydin & Kaynak, Optical Recognition of Handwritten Digits (UCI, 1998).
     """
+    # Here because scikit-learn takes a second to import.
+    from sklearn.datasets import load_digits
+
     images, labels = load_digits(return_X_y=True)
     place = np.zeros(len(labels), dtype=np.int64)
     for number in range(10):

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from torchvision import transforms
 
 from graphs.errors import DataError
 
@@ -38,6 +37,9 @@ class ResizeCrop:
 
     def __call__(self, image: Image.Image) -> Image.Image:
         """Resize and crop one image."""
+        # Here because torchvision takes a second or two to import, and few sets need it.
+        from torchvision import transforms
+
         steps = transforms.Compose(
             [transforms.Resize(self.resize), transforms.CenterCrop(self.crop)]
         )

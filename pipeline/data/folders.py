@@ -13,13 +13,8 @@ from torchvision.models import ResNet18_Weights
 from graphs.errors import DataError
 from pipeline.data.decoding import EncodedImage, ImageDecoder, ResizeCrop, probe_decoder
 from pipeline.data.imagenet50 import IMAGENET50
+from pipeline.data.splits import SPLIT_NAMES, refuse_other_splits, split_names
 
-# The labelled test images of ImageNet, and of many other sets, are called validation images.
-SPLIT_FOLDERS = {
-    "train": ("train", "training"),
-    "test": ("test", "val", "valid", "validation"),
-    "val": ("val", "valid", "validation"),
-}
 IMAGENET_CLASSES = 1000
 # The standard evaluation of ImageNet classifiers (torchvision, models).
 IMAGENET_PREPARATION = ResizeCrop(resize=256, crop=224)
@@ -156,15 +151,10 @@ def find_split(path: Path, *, split: str) -> Path:
         When the path is no folder, or has other splits only.
     """
     folders = {folder.name.lower(): folder for folder in _list(path) if folder.is_dir()}
-    for name in SPLIT_FOLDERS.get(split, (split,)):
+    for name in split_names(split):
         if name in folders:
             return folders[name]
-    others = sorted(folders.keys() & {name for names in SPLIT_FOLDERS.values() for name in names})
-    if others:
-        raise DataError(
-            f"{path} has no split {split!r}, it has {', '.join(others)}",
-            "choose one of them with --split",
-        )
+    refuse_other_splits(path, split=split, found=folders.keys() & SPLIT_NAMES)
     return path
 
 

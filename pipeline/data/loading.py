@@ -5,11 +5,8 @@ from typing import Literal, get_args
 
 from graphs.errors import DataError
 from pipeline.data.arrays import open_digits, open_npz
-from pipeline.data.folders import open_folder, open_imagenet, open_imagenet50
 from pipeline.data.images import ImageData, ImageSource
 from pipeline.data.normalization import STATISTICS, parse_normalization
-from pipeline.data.parquet_images import open_parquet
-from pipeline.data.torchvision_sets import SETS, open_torchvision
 from pipeline.near_names import near_names
 
 DatasetName = Literal[
@@ -27,6 +24,7 @@ DatasetName = Literal[
 DATASETS: tuple[str, ...] = get_args(DatasetName)
 # Sets that are whole and fixed: they have these splits and no others.
 FIXED_SPLITS = ("train", "test")
+TORCHVISION = ("cifar10", "cifar100", "mnist", "fashion-mnist")
 SIZED = ("imagefolder", "parquet")
 
 
@@ -123,21 +121,26 @@ def _check_path(name: str, path: str | Path | None) -> Path | None:
 def _open(
     name: str, path: Path | None, *, split: str, channels: int | None, size: int | None
 ) -> ImageSource:
-    if (path is None or name in SETS) and split not in FIXED_SPLITS:
+    if (path is None or name in TORCHVISION) and split not in FIXED_SPLITS:
         raise DataError(f"{name} has no split {split!r}", f"choose {' or '.join(FIXED_SPLITS)}")
     if path is None:
         return open_digits(split=split)
-    if name in SETS:
+    if name == "arrays":
+        return open_npz(path, split=split)
+    # Imported where they are needed: pyarrow and above all torchvision take their time.
+    if name == "parquet":
+        from pipeline.data.parquet_images import open_parquet
+
+        return open_parquet(path, split=split, channels=channels, size=size)
+    if name in TORCHVISION:
+        from pipeline.data.torchvision_sets import open_torchvision
+
         return open_torchvision(path, dataset=name, split=split)
-    if name == "imagenet":
-        return open_imagenet(path, split=split)
-    if name == "imagenet50":
-        return open_imagenet50(path, split=split)
+    from pipeline.data.folders import open_folder, open_imagenet, open_imagenet50
+
     if name == "imagefolder":
         return open_folder(path, split=split, channels=channels, size=size)
-    if name == "parquet":
-        return open_parquet(path, split=split, channels=channels, size=size)
-    return open_npz(path, split=split)
+    return (open_imagenet if name == "imagenet" else open_imagenet50)(path, split=split)
 
 
 def _own_statistics(name: str) -> str:

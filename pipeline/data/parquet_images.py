@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from graphs.errors import DataError
 from pipeline.data.decoding import EncodedImage, ImageDecoder, ResizeCrop, probe_decoder
-from pipeline.data.folders import SPLIT_FOLDERS
 from pipeline.data.labels import name_classes
 from pipeline.data.parquet_columns import find_columns, number_labels
+from pipeline.data.splits import SPLIT_NAMES, refuse_other_splits, split_names
 
 # Sets of at most this size stay in memory once read; of others a few row groups do.
 KEEP_BYTES = 512 * 2**20
@@ -160,17 +160,12 @@ def find_parts(path: Path, *, split: str) -> list[Path]:
     files = sorted(path.rglob("*.parquet"))
     if not files:
         raise DataError(f"{path} has no .parquet files", "check --data")
-    for name in SPLIT_FOLDERS.get(split, (split,)):
+    for name in split_names(split):
         chosen = [file for file in files if _names_split(file, name)]
         if chosen:
             return chosen
-    known = {name for names in SPLIT_FOLDERS.values() for name in names}
-    others = sorted({name for name in known for file in files if _names_split(file, name)})
-    if others:
-        raise DataError(
-            f"{path} has no split {split!r}, it has {', '.join(others)}",
-            "choose one of them with --split",
-        )
+    found = {name for name in SPLIT_NAMES for file in files if _names_split(file, name)}
+    refuse_other_splits(path, split=split, found=found)
     return files
 
 
