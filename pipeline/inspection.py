@@ -63,7 +63,7 @@ def inspect_model(
             "name": [layer.name for layer in chosen],
             "type": [layer.type for layer in chosen],
             "shape": ["x".join(map(str, layer.shape)) for layer in chosen],
-            "values": [layer.values for layer in chosen],  # noqa: PD011 - no DataFrame
+            "values": [layer.values for layer in chosen],
             "parameters": parameters,
             "macs": macs,
         }

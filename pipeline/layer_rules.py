@@ -78,10 +78,7 @@ class _Walk:
 
     def units(self) -> list[Unit]:
         """All layers, the head included."""
-        if self.children[""]:
-            self._visit("")
-        elif self._weight(""):
-            self._enter("")
+        self._visit("")
         return self._units
 
     def _called_children(self, name: str) -> list[str]:

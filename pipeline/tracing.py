@@ -184,7 +184,9 @@ def trace_model(model: nn.Module, example: Tensor) -> Trace:
     # Two copies of the sample: a first dimension of 1 would say nothing about the batch.
     sample = _like_parameters(model, example[:1]).repeat(2, *[1] * (example.ndim - 1))
     recorder = _Recorder(model)
-    with evaluating(model), torch.inference_mode(mode=False), torch.enable_grad():
+    # Parameters that were made in inference mode cannot take part in autograd's graph.
+    graph = not any(parameter.is_inference() for parameter in model.parameters())
+    with evaluating(model), torch.inference_mode(mode=False), torch.set_grad_enabled(graph):
         # Not a leaf: networks that work in place on their input may do so.
         source = sample.detach().clone().requires_grad_().clone()
         with recorder.attached():

@@ -1,0 +1,442 @@
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from graphs.errors import LayerError, ModelError
+from pipeline.hooks import capture, resolve_layers
+from pipeline.models import load_model
+from pipeline.tracing import LayerInfo
+
+DATA = Path(os.environ.get("STRATAGRAPH_DATA", "/nonexistent"))
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="STRATAGRAPH_DATA is not set")
+
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+CIFAR10 = ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
+CIFAR10_WIDE = ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
+
+
+def hooks(model):
+    return sum(len(m._forward_hooks) + len(m._forward_pre_hooks) for m in model.modules())
+
+
+def images(count=4, channels=3, side=32):
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(count, channels, side, side, generator=generator)
+
+
+def names(model, spec, example=None):
+    return [layer.name for layer in resolve_layers(model, spec, example)]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model("resnet8")
+
+
+# ---------------------------------------------------------------- naming
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ("blocks", ["relu", "layer1.0", "layer2.0", "layer3.0"]),
+        ("reference", ["conv1", "layer1.0", "layer2.0", "layer3.0"]),
+        ("layer*.*", ["layer1.0", "layer2.0", "layer3.0"]),
+        ("layer?", ["layer1", "layer2", "layer3"]),
+        ("layer[12].0", ["layer1.0", "layer2.0"]),
+        ("layer[!12].0", ["layer3.0"]),
+        ("**.conv2", ["layer1.0.conv2", "layer2.0.conv2", "layer3.0.conv2"]),
+        ("layer3.0, conv1", ["conv1", "layer3.0"]),
+        (["linear", "bn1", "bn*"], ["bn1", "linear"]),
+    ],
+)
+def test_specifications(model, spec, expected):
+    assert names(model, spec) == expected
+
+
+def test_all_is_every_module_that_can_be_read(model):
+    found = names(model, "all")
+    assert found[:3] == ["conv1", "bn1", "relu"]
+    assert found[-2:] == ["avgpool", "linear"]
+    assert len(found) == sum(1 for _ in model.modules()) - 1
+    assert "0" not in names(nn.Sequential(nn.LSTM(4, 4)), "all", torch.zeros(1, 3, 4))
+
+
+def test_layers_are_numbered_in_execution_order(model):
+    layers = resolve_layers(model, "layer3.0,relu", images(1))
+    assert [(layer.index, layer.name) for layer in layers] == [(0, "relu"), (1, "layer3.0")]
+    assert layers[1].shape == (64, 8, 8)
+
+
+def test_no_match_lists_near_names(model):
+    with pytest.raises(LayerError, match=r"no layer matches 'layer1\.3'; near names: .*layer1\.0"):
+        resolve_layers(model, "relu,layer1.3")
+
+
+def test_a_layer_that_never_runs():
+    idle = nn.Sequential(nn.Linear(3, 3))
+    idle[0].aux = nn.Linear(3, 2)
+    with pytest.raises(LayerError, match=r"layer 0\.aux never runs .*; leave it out"):
+        resolve_layers(idle, "0.aux", torch.zeros(1, 3))
+
+
+def test_a_layer_whose_output_is_a_tuple():
+    with pytest.raises(
+        LayerError,
+        match=r"layer 0 \(LSTM\) cannot be read: its output is a tuple, not a tensor; ch",
+    ):
+        resolve_layers(nn.Sequential(nn.LSTM(4, 4)), "0", torch.zeros(1, 3, 4))
+
+
+def test_a_layer_without_the_batch_in_front():
+    with pytest.raises(
+        LayerError, match=r"layer 0 \(Flatten\) cannot be read: its output of shape"
+    ):
+        resolve_layers(nn.Sequential(nn.Flatten(0)), "0", torch.zeros(1, 3))
+
+
+@pytest.mark.parametrize("spec", ["", " , ", []])
+def test_nothing_named(model, spec):
+    with pytest.raises(LayerError, match="no layer was named; give blocks"):
+        resolve_layers(model, spec)
+
+
+def test_an_example_that_does_not_fit(model):
+    with pytest.raises(ModelError, match=r"cannot run on an input of shape \(1, 32, 32\)"):
+        resolve_layers(model, "blocks", images(1, channels=1))
+
+
+# ---------------------------------------------------------------- reading
+
+
+def test_outputs_are_flattened_copies(model):
+    x = images()
+    with capture(model, ["conv1", "linear"]) as captured:
+        logits = model(x)
+    conv1, linear = captured.outputs["conv1"], captured.outputs["linear"]
+    with torch.no_grad():
+        assert torch.equal(conv1, model.conv1(x).flatten(1))
+    assert torch.equal(linear, logits)
+    assert linear.data_ptr() != logits.data_ptr()
+    assert conv1.is_contiguous()
+    assert conv1.dtype == torch.float32
+    assert not conv1.requires_grad
+
+
+def test_an_in_place_activation_does_not_reach_the_copy():
+    net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU(inplace=True)).eval()
+    with capture(net, ["0", "1"]) as captured:
+        net(images())
+    assert captured.outputs["0"].min() < 0
+    assert torch.equal(captured.outputs["0"].relu(), captured.outputs["1"])
+
+
+def test_order_of_values_does_not_depend_on_the_memory_format():
+    net = load_model("resnet8")
+    layers = resolve_layers(net, "blocks", images())
+    with capture(net, layers) as captured:
+        net(images())
+        plain = dict(captured.outputs)
+        net.to(memory_format=torch.channels_last)
+        out = net.conv1(images().to(memory_format=torch.channels_last))
+        assert not out.is_contiguous()
+        net(images().to(memory_format=torch.channels_last))
+    for name, values in captured.outputs.items():
+        assert values.is_contiguous()
+        assert torch.allclose(values, plain[name], atol=1e-4)
+
+
+def test_reading_changes_nothing_in_the_result(model):
+    with torch.no_grad():
+        expected = model(images())
+    with capture(model, resolve_layers(model, "all", images())):
+        assert torch.equal(model(images()), expected)
+
+
+def test_outputs_are_renewed_by_every_pass():
+    class Moody(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Identity(), nn.Identity()
+
+        def forward(self, x):
+            return self.a(x) if x.sum() > 0 else self.b(x)
+
+    net = Moody()
+    with capture(net, ["a", "b"]) as captured:
+        net(torch.ones(1, 2))
+        first = captured.outputs["a"]
+        net(-torch.ones(3, 2))
+        assert set(captured.outputs) == {"b"}
+    assert torch.equal(first, torch.ones(1, 2))
+
+
+def test_of_several_calls_the_last_counts():
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.relu = nn.ReLU()
+
+        def forward(self, x):
+            return self.relu(self.relu(x) - 1)
+
+    net = Twice()
+    assert resolve_layers(net, "relu", torch.ones(1, 2))[0].calls == 2
+    with capture(net, ["relu"]) as captured:
+        net(torch.tensor([[3.0, 0.5]]))
+    assert torch.equal(captured.outputs["relu"], torch.tensor([[2.0, 0.0]]))
+
+
+def test_everything_is_as_before_afterwards(model):
+    net = load_model("resnet8").train()
+    net.bn1.eval()
+    modes = [module.training for module in net.modules()]
+    with capture(net, ["conv1"]):
+        assert hooks(net) == 3
+        assert not net.layer1.training
+        assert not torch.is_grad_enabled()
+        assert not torch.backends.mha.get_fastpath_enabled()
+    assert hooks(net) == 0
+    assert [module.training for module in net.modules()] == modes
+    assert torch.is_grad_enabled()
+    assert torch.backends.mha.get_fastpath_enabled()
+
+
+def test_everything_is_as_before_after_an_exception():
+    net = load_model("resnet8").train()
+    with pytest.raises(RuntimeError, match="expected input"), capture(net, ["conv1"]):
+        net(images(channels=1))
+    assert hooks(net) == 0
+    assert net.training
+    assert torch.is_grad_enabled()
+    with pytest.raises(LayerError), capture(net, ["conv1", "nothing"]):
+        pass
+    assert hooks(net) == 0
+
+
+def test_other_hooks_stay(model):
+    handle = model.conv1.register_forward_hook(lambda *_: None)
+    with capture(model, ["conv1"]):
+        pass
+    assert hooks(model) == 1
+    handle.remove()
+
+
+def test_float16(model):
+    with capture(model, ["conv1"], dtype=torch.float16) as captured:
+        model(images())
+        half = captured.outputs["conv1"]
+    assert half.dtype == torch.float16
+    with torch.no_grad():
+        assert torch.equal(half, model.conv1(images()).flatten(1).half())
+
+
+def test_overflow_of_float16_is_infinite_and_float32_is_not():
+    net = nn.Sequential(nn.Identity())
+    x = torch.tensor([[70_000.0, 1.0]])
+    with capture(net, ["0"], dtype=torch.float16) as captured:
+        net(x)
+    assert torch.isinf(captured.outputs["0"]).tolist() == [[True, False]]
+    with capture(net, ["0"]) as captured:
+        net(x)
+    assert torch.equal(captured.outputs["0"], x)
+
+
+def test_one_value_a_sample():
+    net = nn.Sequential(nn.Flatten(0))
+    with capture(net, ["0"]) as captured:
+        net(torch.ones(3, 1))
+    assert captured.outputs["0"].shape == (3, 1)
+
+
+def test_an_empty_batch(model):
+    with capture(model, ["conv1"]) as captured:
+        model(images()[:0])
+    assert captured.outputs["conv1"].shape == (0, 16 * 32 * 32)
+
+
+def test_a_name_that_is_no_layer(model):
+    with pytest.raises(LayerError, match=r"no layer 'layer1\.9'; near names: .*layer1\.0"):
+        with capture(model, ["layer1.9"]):
+            pass
+
+
+def test_a_tuple_met_while_running():
+    net = nn.Sequential(nn.LSTM(4, 4))
+    with pytest.raises(LayerError, match="layer 0 cannot be read: its output is a tuple"):
+        with capture(net, ["0"]):
+            net(torch.zeros(1, 3, 4))
+
+
+# ---------------------------------------------------------------- pooling
+
+
+def test_average_over_positions(model):
+    layers = resolve_layers(model, "layer*.*,linear", images())
+    with capture(model, layers) as captured:
+        model(images())
+        full = dict(captured.outputs)
+    with capture(model, layers, pool="avg") as captured:
+        model(images())
+    for layer in layers:
+        pooled = captured.outputs[layer.name]
+        assert pooled.shape == (4, layer.stored_values("avg"))
+        expected = full[layer.name].reshape(4, pooled.shape[1], -1).mean(2)
+        assert torch.allclose(pooled, expected, atol=1e-5)
+
+
+def test_average_where_the_channels_are_last():
+    net = nn.Sequential(nn.Identity()).eval()
+    layer = LayerInfo(index=0, name="0", type="Identity", shape=(5, 6, 7), channel_axis=-1)
+    x = torch.randn(2, 5, 6, 7, generator=torch.Generator().manual_seed(0))
+    with capture(net, [layer], pool="avg") as captured:
+        net(x)
+    assert torch.allclose(captured.outputs["0"], x.reshape(2, 30, 7).mean(1), atol=1e-6)
+
+
+def test_tokens():
+    net = nn.Sequential(nn.Identity(), nn.Flatten())
+    x = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0))
+    layers = resolve_layers(net, "all", x)
+    for pool, expected in (("cls", x[:, 0]), ("mean", x.mean(1))):
+        with capture(net, layers, pool=pool) as captured:
+            net(x)
+        assert torch.allclose(captured.outputs["0"], expected)
+        assert torch.equal(captured.outputs["1"], x.flatten(1))
+
+
+@pytest.mark.parametrize(
+    ("pool", "needed"), [("cls", "tokens"), ("mean", "tokens"), ("avg", r"maps \(channels")]
+)
+def test_a_pooling_that_does_not_fit(model, pool, needed):
+    shape = (5, 3) if pool == "avg" else (16, 8, 8)
+    layers = [LayerInfo(index=i, name=f"relu{i}", type="ReLU", shape=shape) for i in range(8)]
+    message = rf"--pool {pool} needs layers of {needed}.*: relu0, .*, relu5 and 2 more; choose"
+    with pytest.raises(LayerError, match=message), capture(model, layers, pool=pool):
+        pass
+
+
+def test_a_pooling_that_turns_out_not_to_fit(model):
+    with pytest.raises(LayerError, match=r"--pool cls needs .* are not: conv1; choose"):
+        with capture(model, ["conv1"], pool="cls"):
+            model(images())
+
+
+# ---------------------------------------------------------------- transformers
+
+
+def test_the_fused_transformer_kernel_is_no_obstacle():
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+    net = nn.TransformerEncoder(layer, 3, enable_nested_tensor=False).eval()
+    x = torch.randn(2, 5, 16)
+    with torch.no_grad():
+        fused = net(x)
+    every = ["layers.0", "layers.1", "layers.2", "layers.1.linear1"]
+    with capture(net, every) as captured:
+        out = net(x)
+        outputs = dict(captured.outputs)
+    assert set(outputs) == set(every)
+    assert torch.equal(outputs["layers.2"], out.flatten(1))
+    assert torch.allclose(out, fused, atol=1e-5)
+    # A layer's output does not depend on which others are read.
+    with capture(net, ["layers.1"]) as captured:
+        net(x)
+    assert torch.equal(captured.outputs["layers.1"], outputs["layers.1"])
+
+
+# ---------------------------------------------------------------- GPU
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU")
+def test_copies_from_a_gpu_have_arrived():
+    net = nn.Sequential(nn.Conv2d(3, 64, 3, padding=1), nn.ReLU(inplace=True)).double().cuda()
+    x = images(256).double().cuda().to(memory_format=torch.channels_last)
+    with capture(net, ["0", "1"]) as captured:
+        net(x)
+        before, after = captured.outputs["0"].clone(), captured.outputs["1"].clone()
+    expected = net[0].cpu()(x.cpu()).detach().flatten(1).float()
+    assert torch.allclose(before, expected, atol=1e-5)
+    assert torch.equal(after, before.relu())
+
+
+# ---------------------------------------------------------------- published weights
+
+
+def exact_images():
+    table = pq.read_table(DATA / "cifar10-exact" / "test.parquet", columns=["img", "label"])
+    pixels = [np.asarray(Image.open(io.BytesIO(row["bytes"]))) for row in table["img"].to_pylist()]
+    return torch.tensor(np.stack(pixels)).permute(0, 3, 1, 2) / 255, table["label"].to_numpy()
+
+
+def normalized(pixels, statistics):
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in statistics)
+    return (pixels - mean) / std
+
+
+@needs_data
+@pytest.mark.data
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "file", "statistics", "accuracy"),
+    [
+        ("resnet20", "resnet20-12fca82f.th", IMAGENET, 0.916),
+        ("resnet32", "resnet32-d509ac18.th", IMAGENET, 0.928),
+        ("resnet44", "resnet44-014dd654.th", IMAGENET, 0.934),
+        (f"{DATA}/models/nin.py:nin", "nin_micronet.pth", CIFAR10, 0.856),
+        (f"{DATA}/models/vit.py:vit", "vit_d128_smmk47.pth", CIFAR10_WIDE, 0.717),
+    ],
+)
+def test_accuracy_of_published_weights(model, file, statistics, accuracy):
+    pixels, labels = exact_images()
+    net = load_model(model, weights=DATA / "weights" / file)
+    with torch.no_grad():
+        batches = normalized(pixels, statistics).split(128)
+        predicted = torch.cat([net(batch).argmax(1) for batch in batches]).numpy()
+    assert (predicted == labels).mean() == pytest.approx(accuracy, abs=6e-4)
+
+
+def modularity_of_labels(values, labels, k=3):
+    """Brute force: cosine, k neighbours, A = (D + D^T)/2, Newman's double sum."""
+    values = values.astype(np.float64)
+    values /= np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-8)
+    similarity = values @ values.T
+    np.fill_diagonal(similarity, -np.inf)
+    nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
+    directed = np.zeros_like(similarity)
+    rows = np.arange(len(values))[:, None]
+    directed[rows, nearest] = np.maximum(similarity[rows, nearest], 0)
+    weights = (directed + directed.T) / 2
+    strength = weights.sum(axis=1)
+    same = labels[:, None] == labels[None, :]
+    expected = np.outer(strength, strength) / strength.sum()
+    return ((weights - expected) * same).sum() / strength.sum()
+
+
+@needs_data
+@pytest.mark.data
+@pytest.mark.slow
+def test_the_curve_of_the_authors_code():
+    pixels, labels = exact_images()
+    net = load_model("resnet20", weights=DATA / "weights" / "resnet20-12fca82f.th")
+    x = normalized(pixels[:500], IMAGENET)
+    layers = resolve_layers(net, "reference", x)
+    with capture(net, layers) as captured:
+        net(x)
+    curve = [
+        modularity_of_labels(captured.outputs[layer.name].numpy(), labels[:500]) for layer in layers
+    ]
+    # Lu et al.'s released code on the same weights and images.
+    expected = [
+        0.110718, 0.045985, -0.007503, 0.167513, 0.206003,
+        0.221380, 0.261649, 0.413273, 0.503630, 0.789470,
+    ]  # fmt: skip
+    assert curve == pytest.approx(expected, abs=1e-5)
