@@ -8,7 +8,7 @@
     │   └── WeightsError             weights that do not fit the network
     ├── DataError                    images or labels that cannot be found or read
     ├── ActivationError              NaN or infinite features, rows without direction
-    ├── GraphError                   a graph that cannot be built or measured: k >= N, one class, ...
+    ├── GraphError                   a graph that cannot be built or measured: k >= N, one class
     ├── ExportError                  a file that Gephi would misread
     ├── TableError                   a file that is not what a reader expects
     │   ├── CorruptFileError         truncated or damaged

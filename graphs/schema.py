@@ -10,7 +10,9 @@ import pyarrow as pa
 
 from graphs.errors import SchemaError
 
-TableName = Literal["nodes", "activations", "edges", "layers", "classes", "communities", "node_metrics"]
+TableName = Literal[
+    "nodes", "activations", "edges", "layers", "classes", "communities", "node_metrics"
+]
 TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
 VERSION = 1
 KEY = "stratagraph.schema"

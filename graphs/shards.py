@@ -57,17 +57,15 @@ class LayerRows:
             self._read_part(part, int(at), start, out)
         return out
 
-    def _read_part(self, part: Path, at: int, start: int, out: NDArray[np.float32]) -> None:
-        """Copy what `out` (rows from `start` on) wants of a part whose first row is `at`."""
-        for nodes, values in read_shard(part):
-            low, high = max(at, start), min(at + len(nodes), start + len(out))
+    def _read_part(self, part: Path, first: int, start: int, out: NDArray[np.float32]) -> None:
+        """Copy what `out` (rows from `start` on) wants of a part whose first row is `first`."""
+        stop = start + len(out)
+        for row, nodes, values in read_shard(part, start=start - first, stop=stop - first):
+            at = first + row
             if nodes[0] != at or nodes[-1] != at + len(nodes) - 1:
                 raise CorruptFileError(
                     f"{part} holds nodes {nodes[0]} to {nodes[-1]} where {at} should begin",
                     "delete it and run stage 1 (activations) again",
                 )
-            if low < high:
-                out[low - start : high - start] = values[low - at : high - at]
-            at += len(nodes)
-            if at >= start + len(out):
-                return
+            low, high = max(at, start), min(at + len(nodes), stop)
+            out[low - start : high - start] = values[low - at : high - at]

@@ -65,9 +65,10 @@ def read_frame(path: Path, name: TableName) -> pd.DataFrame:
     """
     with _open(path, name) as file:
         try:
-            return file.read().to_pandas()
+            frame: pd.DataFrame = file.read().to_pandas()
         except (OSError, pa.ArrowException) as error:
             raise _corrupt(path, error) from error
+    return frame
 
 
 def read_metadata(path: Path, name: TableName) -> dict[str, str]:
@@ -151,10 +152,17 @@ def shard_size(path: Path) -> tuple[int, int]:
         return file.metadata.num_rows, kind.list_size
 
 
-def read_shard(path: Path) -> Iterator[tuple[NDArray[np.int32], NDArray[np.floating]]]:
-    """Read a shard a row group at a time: nodes (b,), activations (b, D).
+def read_shard(
+    path: Path, *, start: int = 0, stop: int | None = None
+) -> Iterator[tuple[int, NDArray[np.int32], NDArray[np.floating]]]:
+    """Read the row groups of a shard that hold some of its rows `start` to `stop`.
 
     Every page is compared with its checksum.
+
+    Yields
+    ------
+    tuple
+        Row of the shard where the group begins, its nodes (b,) and activations (b, D).
 
     Raises
     ------
@@ -163,14 +171,18 @@ def read_shard(path: Path) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float
     """
     with _open(path, "activations") as file:
         size = file.schema_arrow.field("activation").type.list_size
+        after = 0
         for group in range(file.num_row_groups):
+            at, after = after, after + file.metadata.row_group(group).num_rows
+            if after <= start or (stop is not None and at >= stop):
+                continue
             try:
                 table = file.read_row_group(group)
             except (OSError, pa.ArrowException) as error:
                 raise _corrupt(path, error) from error
             rows = table.column("activation").combine_chunks()
             values = rows.flatten().to_numpy(zero_copy_only=True).reshape(-1, size)
-            yield table.column("node").to_numpy(), values
+            yield at, table.column("node").to_numpy(), values
 
 
 def _open(path: Path, name: TableName) -> pq.ParquetFile:

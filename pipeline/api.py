@@ -24,13 +24,15 @@ from pipeline.data.sampling import Sampling
 from pipeline.devices import format_bytes, parse_bytes, resolve_device
 from pipeline.dumping import check_finite, node_frame
 from pipeline.forward import Batch, batch_size, forward_batches, place
-from pipeline.hooks import LayerInfo, resolve_layers
+from pipeline.hooks import resolve_layers
 from pipeline.models import load_model
 from pipeline.stage1_activations import VARIANT, check_classes
 from pipeline.summary import curve_table, reading
+from pipeline.tracing import LayerInfo, Pool
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
@@ -91,7 +93,7 @@ def analyze(
     samples: int = 500,
     repeats: int = 5,
     layers: str | Sequence[str] = "blocks",
-    pool: Literal["none", "avg", "cls", "mean"] = "none",
+    pool: Pool = "none",
     metric: Metric = "cosine",
     engine: Engine = "auto",
     sampling: Sampling = "random",
@@ -153,16 +155,16 @@ def analyze(
     budget, target = parse_bytes(memory), resolve_device(device)
     with evaluating(model):
         chosen = resolve_layers(model, layers, images.images(draw.indices[0][:1]))
-        _check_memory(chosen, samples, budget)
+        _check_memory(chosen, pool, samples, budget)
         place(model, target)
         tables, graphs, lists = [], [], []
         for repeat, indices in enumerate(draw.indices):
-            size = batch_size(sum(layer.values for layer in chosen), budget)
+            size = batch_size(sum(layer.stored_values(pool) for layer in chosen), budget)
             batches = forward_batches(
                 model, images, indices,
                 layers=chosen, nodes=range(samples), size=size, device=target, pool=pool,
             )  # fmt: skip
-            values, nodes = _gather(batches, images, indices, chosen)
+            values, nodes = _gather(batches, images, indices, chosen, pool)
             found = tuple(
                 # popped: a layer's features are let go as soon as it is linked
                 knn(values.pop(layer.name), k, metric=metric, engine=engine, device=device)
@@ -196,8 +198,8 @@ def evaluating(model: nn.Module) -> Iterator[None]:
         model.train(was_training)
 
 
-def _check_memory(layers: Sequence[LayerInfo], samples: int, budget: int) -> None:
-    needed = 4 * samples * sum(layer.values for layer in layers)
+def _check_memory(layers: Sequence[LayerInfo], pool: Pool, samples: int, budget: int) -> None:
+    needed = 4 * samples * sum(layer.stored_values(pool) for layer in layers)
     if needed > budget:
         raise ResourceError(
             f"{samples} samples x {len(layers)} layers are {format_bytes(needed)} of activations, "
@@ -211,11 +213,12 @@ def _gather(
     images: ImageData,
     indices: NDArray[np.int64],
     layers: Sequence[LayerInfo],
+    pool: Pool,
 ) -> tuple[dict[str, NDArray[np.floating]], pd.DataFrame]:
     """Collect a repeat's batches: features of shape (n, D) by layer, and the node table."""
     n = len(indices)
     values: dict[str, NDArray[np.floating]] = {
-        layer.name: np.empty((n, layer.values), np.float32) for layer in layers
+        layer.name: np.empty((n, layer.stored_values(pool)), np.float32) for layer in layers
     }
     frames = []
     for batch in batches:

@@ -14,7 +14,10 @@ DONE, ERROR, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 # name: (function, the first line of its docstring)
 COMMANDS = {
-    "demo": ("pipeline.demo:demo", "Train two small networks on handwritten digits and measure them."),
+    "demo": (
+        "pipeline.demo:demo",
+        "Train two small networks on handwritten digits and measure them.",
+    ),
     "inspect": ("pipeline.inspect_command:inspect_layers", "List the layers of a network."),
     "train": ("pipeline.train_command:train_network", "Train a network by the paper's recipe."),
     "activations": (
@@ -30,7 +33,10 @@ COMMANDS = {
         "Stage 3: measure the graphs; write tables, figures and files for Gephi.",
     ),
     "run": ("pipeline.run:run_stages", "Run the three stages one after the other."),
-    "export": ("pipeline.export_command:export_graphs", "Write the graphs of a run for Gephi again."),
+    "export": (
+        "pipeline.export_command:export_graphs",
+        "Write the graphs of a run for Gephi again.",
+    ),
 }
 
 app = App(

@@ -27,7 +27,9 @@ def show_notes() -> None:
 
 
 @contextmanager
-def progress_bar(what: str, total: int, *, show: bool, unit: str) -> Iterator[Callable[[int], None]]:
+def progress_bar(
+    what: str, total: int, *, show: bool, unit: str
+) -> Iterator[Callable[[int], None]]:
     """Give a function that advances a bar by a number of units; silent without a terminal.
 
     Parameters
@@ -43,7 +45,13 @@ def progress_bar(what: str, total: int, *, show: bool, unit: str) -> Iterator[Ca
     """
     # rich takes a tenth of a second to import: only where a bar is drawn
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     console = Console(stderr=True)
     columns = (

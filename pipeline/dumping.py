@@ -20,8 +20,8 @@ from graphs.runs import RepeatFolder, holds
 from graphs.tables import ShardWriter, read_frame, shard_size, write_table
 from pipeline.data import ImageData
 from pipeline.forward import Batch, batch_size, forward_batches
-from pipeline.hooks import LayerInfo
 from pipeline.options import Features
+from pipeline.tracing import LayerInfo
 
 PART_ROWS = 2048
 WAITING = 1  # batches that may wait for the writer
@@ -124,12 +124,18 @@ def dump_node_set(
     ActivationError
         When a layer puts out a number that is not finite.
     """
-    size = batch_size(sum(layer.values for layer in node_set.layers), memory)
+    size = batch_size(sum(layer.stored_values(features.pool) for layer in node_set.layers), memory)
     for nodes in parts:
         batches = forward_batches(
-            model, data, node_set.samples,
-            layers=node_set.layers, nodes=nodes, size=size, device=device,
-            pool=features.pool, dtype=features.dtype,
+            model,
+            data,
+            node_set.samples,
+            layers=node_set.layers,
+            nodes=nodes,
+            size=size,
+            device=device,
+            pool=features.pool,
+            dtype=features.dtype,
         )
         with _PartWriter(node_set, nodes, data, features) as writer:
             for batch in batches:
@@ -161,7 +167,7 @@ class _PartWriter:
             layer.name: self._stack.enter_context(
                 ShardWriter(
                     self._set.folder.shard(layer.index, self._part),
-                    layer.values,
+                    layer.stored_values(self._features.pool),
                     dtype=self._features.dtype,
                     metadata=self._set.shard_metadata(layer),
                 )
@@ -210,9 +216,11 @@ def node_frame(batch: Batch, samples: NDArray[np.int64], data: ImageData) -> pd.
             "label_name": [data.label_names[label] for label in labels],
         }
     )
-    known = batch.predicted is not None
-    frame["predicted"] = pd.array(batch.predicted if known else [None] * len(frame), dtype="Int32")
-    frame["confidence"] = pd.array(batch.confidence if known else [None] * len(frame), dtype="Float32")
+    unknown = [None] * len(frame)
+    predicted = unknown if batch.predicted is None else batch.predicted
+    confidence = unknown if batch.confidence is None else batch.confidence
+    frame["predicted"] = pd.Series(predicted, dtype="Int32")
+    frame["confidence"] = pd.Series(confidence, dtype="Float32")
     return frame
 
 

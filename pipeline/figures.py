@@ -74,7 +74,9 @@ def draw_figures(
     list of str
         Names of the files.
     """
-    title = f"{parameters['model']}, {parameters['dataset']}"
+    given = parameters["given"]["data"]
+    source = "/".join(Path(given).parts[-2:]) if given else parameters["dataset"]
+    title = f"{parameters['model']}, {source}"
     behind = _find_published(published, parameters) if published else None
     depth = tables.layers["layer_index"].nunique()
     width = min(16.0, 5.0 + 0.3 * depth)

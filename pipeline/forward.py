@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from pipeline.data import ImageData
-from pipeline.hooks import LayerInfo, capture
+from pipeline.hooks import capture
+from pipeline.tracing import LayerInfo, Pool
 
 LARGEST_BATCH = 256
 
@@ -79,7 +80,7 @@ def forward_batches(
     nodes: range,
     size: int,
     device: torch.device,
-    pool: Literal["none", "avg", "cls", "mean"] = "none",
+    pool: Pool = "none",
     dtype: Literal["float32", "float16"] = "float32",
 ) -> Iterator[Batch]:
     """Run `model` over part of a node set and give every layer's output.

@@ -4,6 +4,8 @@ import sys
 from typing import Literal
 
 import pandas as pd
+from rich.console import Console
+from rich.table import Table
 
 from pipeline.inspection import inspect_model
 from pipeline.models import load_model
@@ -40,4 +42,24 @@ def inspect_layers(
     if format == "csv":
         sys.stdout.write(frame.to_csv(index=False))
         return
-    sys.stdout.write(_table(frame) + "\n")
+    Console().print(_table(frame, title=model))
+    sys.stdout.write(
+        f"total     {frame.attrs['parameters']:,} parameters, {frame.attrs['macs']:,} MACs\n"
+        f"after it  {frame.attrs['after_parameters']:,} parameters, "
+        f"{frame.attrs['after_macs']:,} MACs (what follows the last layer)\n"
+    )
+
+
+def _table(frame: pd.DataFrame, *, title: str) -> Table:
+    """Lay the layers out; numbers to the right."""
+    table = Table(title=title, box=None, pad_edge=False, title_justify="left")
+    for column in frame.columns:
+        number = column in ("index", "values", "parameters", "macs")
+        table.add_column(
+            column,
+            justify="right" if number else "left",
+            overflow="fold" if column == "name" else "ellipsis",
+        )
+    for row in frame.itertuples(index=False):
+        table.add_row(*(f"{value:,}" if isinstance(value, int) else str(value) for value in row))
+    return table

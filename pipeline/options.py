@@ -1,16 +1,18 @@
 """The options that commands share. Each group is one keyword of a stage function.
 
-Their field names are the option names of the command line, and scripts rely on them.
+Field names are the option names of the command line, and scripts rely on them. `sort_key` puts the
+groups into the order of the stages in the help.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from graphs.neighbors.knn import Engine
 from graphs.neighbors.knn_graph import Metric
+from pipeline.tracing import Pool
 
 Dataset = Literal[
     "digits",
@@ -26,7 +28,7 @@ Dataset = Literal[
 ]
 
 
-@Parameter(name="*", group="Network")
+@Parameter(name="*", group=Group("Network", sort_key=1))
 @dataclass(frozen=True, kw_only=True)
 class Network:
     """Which network.
@@ -43,7 +45,7 @@ class Network:
     weights: str = "random"
 
 
-@Parameter(name="*", group="Images")
+@Parameter(name="*", group=Group("Images", sort_key=2))
 @dataclass(frozen=True, kw_only=True)
 class Images:
     """Which images, and how they are drawn.
@@ -83,7 +85,7 @@ class Images:
     seed: int = 0
 
 
-@Parameter(name="*", group="Layers")
+@Parameter(name="*", group=Group("Layers", sort_key=3))
 @dataclass(frozen=True, kw_only=True)
 class Features:
     """Which features.
@@ -101,11 +103,11 @@ class Features:
     """
 
     layers: str = "blocks"
-    pool: Literal["none", "avg", "cls", "mean"] = "none"
+    pool: Pool = "none"
     dtype: Literal["float32", "float16"] = "float32"
 
 
-@Parameter(name="*", group="Neighbours")
+@Parameter(name="*", group=Group("Neighbours", sort_key=4))
 @dataclass(frozen=True, kw_only=True)
 class Neighbours:
     """Which neighbours.
@@ -125,7 +127,7 @@ class Neighbours:
     engine: Engine = "auto"
 
 
-@Parameter(name="*", group="Files of stage 3")
+@Parameter(name="*", group=Group("Files of stage 3", sort_key=5))
 @dataclass(frozen=True, kw_only=True)
 class Outputs:
     """What stage 3 writes beside the tables.
@@ -142,7 +144,7 @@ class Outputs:
     published: Path | None = None
 
 
-@Parameter(name="*", group="Machine")
+@Parameter(name="*", group=Group("Machine", sort_key=6))
 @dataclass(frozen=True, kw_only=True)
 class Machine:
     """How the work is done.

@@ -23,9 +23,10 @@ from pipeline.devices import (
 )
 from pipeline.dumping import NodeSet, dump_node_set
 from pipeline.forward import place
-from pipeline.hooks import LayerInfo, resolve_layers
+from pipeline.hooks import resolve_layers
 from pipeline.models import load_model
 from pipeline.options import Features, Images, Machine, Network, channels_for
+from pipeline.tracing import LayerInfo, Pool
 
 VARIANT = "clean"
 
@@ -124,7 +125,7 @@ def dump_activations(
         },
         "label_names": list(data.label_names),
         "device": str(device),
-        "sets": [_describe_set(node_set) for node_set in sets],
+        "sets": [_describe_set(node_set, features.pool) for node_set in sets],
     }
     if waiting or run.recorded("activations").get("sets") != entry["sets"]:
         run.reopen("activations")
@@ -249,7 +250,8 @@ def _node_set(
 
 def stored_bytes(layers: Sequence[LayerInfo], features: Features) -> int:
     """Return what one image's activations take on disk, in bytes."""
-    return sum(layer.values for layer in layers) * np.dtype(features.dtype).itemsize
+    values = sum(layer.stored_values(features.pool) for layer in layers)
+    return values * np.dtype(features.dtype).itemsize
 
 
 def _announce(sets: Sequence[NodeSet], waiting: int, needed: int, draw: Draw) -> None:
@@ -266,7 +268,7 @@ def _announce(sets: Sequence[NodeSet], waiting: int, needed: int, draw: Draw) ->
     )  # fmt: skip
 
 
-def _describe_set(node_set: NodeSet) -> dict[str, Any]:
+def _describe_set(node_set: NodeSet, pool: Pool) -> dict[str, Any]:
     """Return what the later stages need to know of a node set."""
     return {
         "variant": node_set.folder.variant,
@@ -278,7 +280,7 @@ def _describe_set(node_set: NodeSet) -> dict[str, Any]:
                 "name": layer.name,
                 "type": layer.type,
                 "shape": list(layer.shape),
-                "values": layer.values,
+                "values": layer.stored_values(pool),
                 "digest": node_set.layer_digest(layer),
             }
             for index, layer in enumerate(node_set.layers)

@@ -75,7 +75,11 @@ def build_edges(
         run.reopen("edges")
     log.info(
         "stage 2: %d of %d layers to link, k=%d, %s, engine %s",
-        sum(todo), len(units), neighbours.k, neighbours.metric, options["engine"],
+        sum(todo),
+        len(units),
+        neighbours.k,
+        neighbours.metric,
+        options["engine"],
     )
     with progress_bar("linking", sum(todo), show=machine.progress, unit="layers") as advance:
         for (folder, layer), digest, wanted in zip(units, digests, todo, strict=True):
@@ -131,7 +135,9 @@ def _link(
     if graph.zero_rows:
         log.warning(
             "%s: %d of %d rows are zero; their similarity to everything is 0",
-            name, graph.zero_rows, graph.n_nodes,
+            name,
+            graph.zero_rows,
+            graph.n_nodes,
         )
     return graph
 

@@ -198,8 +198,7 @@ class _GraphSet:
 
     def _snapshot(self, position: int, knn: KnnGraph) -> Snapshot:
         layer = self.layers[position]
-        snapshot = Snapshot.from_knn(knn, layer_index=layer["index"], layer=layer["name"])
-        return snapshot
+        return Snapshot.from_knn(knn, layer_index=layer["index"], layer=layer["name"])
 
 
 def _finished(run: Run, entry: dict[str, Any]) -> bool:

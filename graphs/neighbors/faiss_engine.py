@@ -89,8 +89,8 @@ class _Search:
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         product = faiss.METRIC_INNER_PRODUCT
         if self._resources is None:
-            return faiss.knn(queries, base, m, metric=product)  # type: ignore[no-any-return]
-        return faiss.knn_gpu(self._resources, queries, base, m, metric=product)  # type: ignore[no-any-return]
+            return faiss.knn(queries, base, m, metric=product)
+        return faiss.knn_gpu(self._resources, queries, base, m, metric=product)
 
 
 class _Blocks:
@@ -115,7 +115,7 @@ class _Blocks:
 def _neighbors(
     queries: NDArray[np.float32], blocks: _Blocks, k: int, search: _Search
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Neighbours of one block of rows among all rows."""
+    """Find the neighbours of one block of rows among all rows."""
     m = min(k + SPARE, blocks.n - 1)
     approximate, candidates = _candidates(queries, blocks, m, search)
     tolerance = 2 * error_bound(queries.shape[1])
@@ -139,7 +139,7 @@ def _neighbors(
 def _candidates(
     queries: NDArray[np.float32], blocks: _Blocks, m: int, search: _Search
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """The m best other rows by float32 similarity, best first: similarities and indices."""
+    """Return the m best other rows by float32 similarity, best first, with their indices."""
     approximate = np.empty((len(queries), 0), np.float32)
     candidates = np.empty((len(queries), 0), np.int64)
     own = np.arange(len(queries)) + blocks.first

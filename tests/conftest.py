@@ -1,0 +1,26 @@
+"""What all tests share: which marks run here."""
+
+import os
+from pathlib import Path
+
+import faiss
+import pytest
+
+DATA = os.environ.get("STRATAGRAPH_DATA")
+
+
+def pytest_collection_modifyitems(items):
+    """Skip, visibly, what this machine cannot run."""
+    no_data = pytest.mark.skip(reason="STRATAGRAPH_DATA names no folder with the real data sets")
+    no_gpu = pytest.mark.skip(reason="no CUDA GPU")
+    for item in items:
+        if "data" in item.keywords and not (DATA and Path(DATA).is_dir()):
+            item.add_marker(no_data)
+        if "gpu" in item.keywords and not faiss.get_num_gpus():
+            item.add_marker(no_gpu)
+
+
+@pytest.fixture
+def data_folder():
+    """Folder of the real data sets."""
+    return Path(DATA)

@@ -1,0 +1,186 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from sklearn.datasets import load_digits
+
+from graphs.errors import ActivationError, GraphError, ResourceError
+from graphs.neighbors import knn
+
+ENGINES = ("reference", "faiss")
+
+
+def brute_force(x, k, metric):
+    """Neighbours by sorting Python floats, from the definition."""
+    x = np.asarray(x, np.float64)
+    if metric == "pearson":
+        constant = x.min(axis=1) == x.max(axis=1)
+        x = x - x.mean(axis=1, keepdims=True)
+        x[constant] = 0
+    unit = (x / np.maximum(np.linalg.norm(x, axis=1), 1e-8)[:, None]).astype(np.float32)
+    rows = []
+    for i in range(len(x)):
+        similarity = {
+            j: np.float32(np.clip(np.dot(unit[i].astype(float), unit[j].astype(float)), -1, 1))
+            for j in range(len(x))
+            if j != i
+        }
+        rows.append(sorted(similarity, key=lambda j: (-similarity[j], j))[:k])
+    return np.array(rows)
+
+
+def assert_same(a, b):
+    np.testing.assert_array_equal(a.indices, b.indices)
+    np.testing.assert_array_equal(a.weights, b.weights)
+    assert a.zero_rows == b.zero_rows
+    assert (a.exact, b.exact) == (True, True)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_cosines_of_known_angles(engine):
+    # unit vectors at 0, 30, 90 degrees: cos 30 = sqrt(3)/2, cos 60 = 1/2
+    angles = np.deg2rad([0.0, 30.0, 90.0])
+    graph = knn(np.column_stack((np.cos(angles), np.sin(angles))), 2, engine=engine)
+    assert graph.indices.tolist() == [[1, 2], [0, 2], [1, 0]]
+    expected = [[3**0.5 / 2, 0], [3**0.5 / 2, 1 / 2], [1 / 2, 0]]
+    np.testing.assert_allclose(graph.weights, expected, atol=1e-7)
+    assert (graph.k, graph.n_nodes, graph.metric, graph.engine) == (2, 3, "cosine", engine)
+
+
+@pytest.mark.parametrize("metric", ["cosine", "pearson"])
+def test_engines_agree_with_the_definition_on_digits(metric):
+    x = load_digits().data[:150]
+    faiss, reference = (knn(x, 5, metric=metric, engine=engine) for engine in ENGINES)
+    assert_same(faiss, reference)
+    np.testing.assert_array_equal(reference.indices, brute_force(x, 5, metric))
+
+
+def test_pearson_is_the_correlation():
+    x = np.random.default_rng(0).normal(2.0, 1.0, (30, 11))
+    graph = knn(x, 3, metric="pearson", engine="reference")
+    correlation = np.corrcoef(x)
+    expected = np.take_along_axis(correlation, graph.indices.astype(int), axis=1)
+    np.testing.assert_allclose(graph.weights, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda rng: np.ones((20, 4)),  # every pair ties
+        lambda rng: np.repeat(rng.normal(size=(5, 8)), 6, axis=0),  # duplicated rows
+        lambda rng: 1 + 1e-7 * rng.normal(size=(60, 16)),  # nearly equal
+        lambda rng: np.column_stack((np.full(40, 1e6), rng.normal(size=(40, 7)))),  # huge feature
+        lambda rng: np.where(np.arange(30)[:, None] % 3 == 0, 0.0, rng.normal(size=(30, 5))),
+        lambda rng: rng.normal(size=(12, 1)),  # D = 1: similarities are -1 and 1
+        lambda rng: rng.normal(size=(4, 9)),  # N = k + 1
+        lambda rng: rng.normal(size=(25, 6)) * 1e30,  # squares overflow float32
+        lambda rng: rng.normal(size=(25, 6)) * 1e-5,
+        lambda rng: rng.normal(size=(25, 6)).astype(np.float16),
+    ],
+)
+def test_hard_cases_equal_the_definition(make, engine):
+    x = make(np.random.default_rng(1)).astype(np.float32)
+    graph = knn(x, 3, engine=engine)
+    np.testing.assert_array_equal(graph.indices, brute_force(x, 3, "cosine"))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_ties_at_rank_k_go_to_the_lower_index(engine):
+    x = np.array([[1.0, 0.0]] + [[1.0, 1.0]] * 30)
+    assert knn(x, 3, engine=engine).indices[0].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_zero_rows_are_counted_and_have_similarity_zero(engine):
+    x = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, 0.1], [-1.0, 0.0]])
+    graph = knn(x, 2, engine=engine)
+    assert graph.zero_rows == 1
+    assert graph.indices[0].tolist() == [1, 2]
+    assert graph.weights[0].tolist() == [0.0, 0.0]
+    assert np.isfinite(graph.weights).all()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_constant_row_has_no_direction_under_pearson(engine):
+    x = np.vstack((np.full((1, 7), 0.1), np.random.default_rng(0).normal(size=(9, 7))))
+    assert knn(x, 2, metric="pearson", engine=engine).zero_rows == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    x=hnp.arrays(
+        np.float32,
+        st.tuples(st.integers(5, 24), st.integers(1, 6)),
+        elements=st.sampled_from([-2.0, -1.0, 0.0, 0.5, 1.0, 3.0]),
+    ),
+    k=st.integers(1, 4),
+    metric=st.sampled_from(["cosine", "pearson"]),
+)
+def test_faiss_equals_the_reference(x, k, metric):
+    assert_same(
+        knn(x, k, metric=metric, engine="faiss"), knn(x, k, metric=metric, engine="reference")
+    )
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 1000), scale=st.floats(1e-3, 1e3))
+def test_similarity_does_not_depend_on_row_length(seed, scale):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(20, 6))
+    lengths = rng.uniform(0.5, 2.0, (20, 1)) * scale
+    a, b = knn(x, 3), knn(x * lengths, 3)
+    np.testing.assert_allclose(a.weights, b.weights, atol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 64, 149])
+@pytest.mark.parametrize("metric", ["cosine", "pearson"])
+def test_blocks_give_what_the_whole_gives(rows, metric):
+    x = load_digits().data[:150].astype(np.float32)
+    budget = rows * 16 * x.shape[1]
+    blocked = knn(x, 4, metric=metric, engine="faiss", memory=budget)
+    assert_same(blocked, knn(x, 4, metric=metric, engine="faiss"))
+
+
+def test_auto_is_faiss():
+    assert knn(np.eye(4), 1).engine == "faiss"
+
+
+@pytest.mark.parametrize(
+    ("x", "k", "options", "message"),
+    [
+        (np.eye(5), 5, {}, "k=5 needs at least 6 samples, this run has 5; lower --k"),
+        (np.eye(5), 0, {}, "k=0 leaves a graph without edges; use --k 1"),
+        (np.ones(5), 1, {}, r"features of shape \(5,\) are no table"),
+        (np.eye(5), 1, {"metric": "l2"}, "no metric 'l2'; choose one of"),
+        (np.eye(5), 1, {"engine": "annoy"}, "no engine 'annoy'; choose one of auto, reference"),
+    ],
+)
+def test_wrong_arguments_are_named(x, k, options, message):
+    with pytest.raises(GraphError, match=message):
+        knn(x, k, **options)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_features_that_are_not_finite_are_refused(engine, bad):
+    x = np.ones((6, 3))
+    x[4, 1] = bad
+    with pytest.raises(ActivationError, match="row 4 of the features holds NaN or infinity"):
+        knn(x, 2, engine=engine)
+
+
+def test_cuda_without_a_gpu_is_an_error():
+    import faiss
+
+    if faiss.get_num_gpus():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(ResourceError, match="FAISS sees no GPU"):
+        knn(np.eye(4), 1, device="cuda")
+
+
+@pytest.mark.gpu
+def test_a_gpu_gives_the_same_neighbours():
+    x = load_digits().data
+    assert_same(knn(x, 5, device="cuda"), knn(x, 5, device="cpu"))
