@@ -15,7 +15,7 @@ from graphs.export.colors import class_colors
 from graphs.export.text import gephi_text
 from graphs.snapshots import DynamicGraph, Snapshot
 
-ColumnType = Literal["boolean", "int", "double", "string"]
+ColumnType = Literal["boolean", "int", "long", "double", "string"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +134,7 @@ def static_columns(dynamic: DynamicGraph, attributes: ExportAttributes) -> list[
     columns = [
         Column("class_id", "int", [str(label) for label in labels]),
         Column("class_name", "string", [names[label] or None for label in labels]),
-        Column("sample_index", "int", [str(sample) for sample in nodes["sample"].tolist()]),
+        Column("sample_index", "long", [str(sample) for sample in nodes["sample"].tolist()]),
     ]
     if "predicted" in nodes and nodes["predicted"].notna().any():
         guesses = [None if pd.isna(guess) else int(guess) for guess in nodes["predicted"]]

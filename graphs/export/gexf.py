@@ -27,7 +27,7 @@ Representation = Literal["interval", "timestamp"]
 NAMESPACE = "http://gexf.net/1.3"
 # Less than half the distance of two layers: bounds are closed, touching intervals show two layers.
 HALF_WIDTH = 0.4
-GEXF_TYPES = {"int": "integer", "boolean": "boolean", "double": "double", "string": "string"}
+GEXF_TYPES = {"int": "integer"}
 
 
 def write_dynamic_gexf(
@@ -135,7 +135,7 @@ def _attributes(kind: str, mode: str, columns: Sequence[Column]) -> Iterator[str
     for column in columns:
         yield (
             f'<attribute id="{column.name}" title="{column.name}" '
-            f'type="{GEXF_TYPES[column.type]}"/>\n'
+            f'type="{GEXF_TYPES.get(column.type, column.type)}"/>\n'
         )
     yield "</attributes>\n"
 

@@ -17,6 +17,8 @@ SPRING_STEPS = 300
 # point, so few nodes keep the springs' places.
 SMALL = 50
 UMAP_EPOCHS = 200
+# Beyond so many edges fewer epochs keep the time below some 10 s.
+MANY_EDGES = 100_000
 MIN_DIST = 0.3
 GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
 
@@ -84,8 +86,9 @@ def _linked_layout(
         layout = graph.layout_fruchterman_reingold(weights=weights.tolist(), niter=SPRING_STEPS)
         if graph.vcount() >= SMALL:
             # UMAP alone tears classes apart that the springs keep together
+            epochs = int(UMAP_EPOCHS * min(1.0, MANY_EDGES / len(edges))) + 1
             layout = graph.layout_umap(
-                dist=(1 / weights).tolist(), seed=layout, min_dist=MIN_DIST, epochs=UMAP_EPOCHS
+                dist=(1 / weights).tolist(), seed=layout, min_dist=MIN_DIST, epochs=epochs
             )
     return np.asarray(layout.coords, dtype=np.float64)
 

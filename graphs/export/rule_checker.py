@@ -12,6 +12,7 @@ from graphs.export.text import CONTROL
 
 SHOWN_PER_RULE = 20
 SIZES = (4.0, 100.0)
+PASSED_OVER = "(passed over)"
 
 Attributes = dict[str, str]
 Handler = Callable[[Attributes], None]
@@ -99,6 +100,7 @@ class RuleChecker:
         if shape not in self._shapes:
             before = self.report.total
             if not self._is_known(parent, name, attributes):
+                self.path[-1] = PASSED_OVER
                 return
             if self.report.total == before:
                 self._shapes.add(shape)

@@ -60,9 +60,9 @@ class GexfRules(RuleChecker):
             **VizRules(self).handlers,
         }
 
-    def end(self, name: str) -> None:
+    def end(self, _name: str) -> None:
         """Take the end of an element."""
-        self.path.pop()
+        name = self.path.pop()
         if name == "edge":
             if self.timed_weight and not self.times.same("weight"):
                 self.add("edge-spells", f"edge {self.owner}")
@@ -147,7 +147,7 @@ class GexfRules(RuleChecker):
         if (kind, name.lower()) in self.names:
             self.add("attribute-unique", f"{kind} attribute {name} comes twice")
         self.names.add((kind, name.lower()))
-        self.columns[kind, name] = (type_, mode == "dynamic")
+        self.columns[kind, name] = (type_, mode == "dynamic" and self.dynamic)
 
     def _nodes(self, attributes: Attributes) -> None:
         self._once("nodes")

@@ -26,7 +26,7 @@ PHASES = {"data": 0, "node": 1, "edge": 2}
 DOMAINS = ("node", "edge", "graph")
 PROPERTIES = {"node": NODE_PROPERTIES, "edge": EDGE_PROPERTIES, "graph": {}}
 NUMBERS = frozenset({"int", "long", "float", "double"})
-ENTITY_GAP = re.compile(r"(?:^|[&<>])\s+(?=[&<>])|[&<>]\s+$")
+ENTITY_GAP = re.compile(r"(?:^|[&<>])[ \t\r\n]+(?=[&<>])|[&<>][ \t\r\n]+$")
 
 Plain = Callable[[str], object]
 NUMBER = r"[+-]?[0-9]{1,9}(?:\.[0-9]*)?(?:e[+-]?[0-9]{1,2})?"
@@ -95,9 +95,9 @@ class GraphmlRules(RuleChecker):
                 return
         super().start(name, attributes)
 
-    def end(self, name: str) -> None:
+    def end(self, _name: str) -> None:
         """Take the end of an element."""
-        self.path.pop()
+        name = self.path.pop()
         if name == "data":
             self._data_end()
         elif name == "edge" and self.weight_key and self.weight_key not in self.seen:
@@ -129,6 +129,8 @@ class GraphmlRules(RuleChecker):
             self.add("key-special", f"{domain} key {name} has the type {kind}, not {wanted}")
         if domain == "edge" and name == "weight":
             self.weight_key = key_id
+        if key_id in self.keys:
+            return
         self.keys[key_id] = Key(name, kind, domain)
         if domain in ("node", "edge"):
             self.domains[key_id] = domain

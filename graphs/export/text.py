@@ -8,7 +8,7 @@ from graphs.errors import ExportError
 # Line ends and tabs count as well: a reader turns them into blanks inside an XML attribute.
 CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 ENTITY_GAP = re.compile(r"(?<=[&<>]) +(?=[&<>])")
-NOT_A_NAME = re.compile(r"[^A-Za-z0-9_-]+")
+NOT_A_NAME = re.compile(r"[^A-Za-z0-9_]+")
 LONGEST_LAYER = 80
 
 
@@ -47,7 +47,7 @@ def gephi_text(text: str, *, what: str) -> str:
             "files cannot carry",
             "rename it",
         )
-    text = text.strip().replace("INF", "Inf")
+    text = text.strip(" ").replace("INF", "Inf")
     return ENTITY_GAP.sub(lambda gap: "\u00a0" * len(gap[0]), text)
 
 
