@@ -112,4 +112,4 @@ def augment_crop_flip(images: Tensor, black: Tensor, *, generator: torch.Generat
     each = torch.arange(count, device=images.device)
     # Advanced indices around a slice put their axes first: (b, H, W, C).
     chosen = padded[each[:, None, None], :, rows[:, :, None], columns[:, None, :]]
-    return chosen.permute(0, 3, 1, 2).contiguous()
+    return chosen.permute(0, 3, 1, 2)

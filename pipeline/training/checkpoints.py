@@ -115,8 +115,11 @@ def require_same(path: Path, *, saved: Mapping[str, Any], now: Mapping[str, Any]
 
 
 def copy_state(model: nn.Module) -> dict[str, Tensor]:
-    """Copy the state of a network to the CPU."""
-    return {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
+    """Copy the state of a network to the CPU, in the plain memory format."""
+    return {
+        name: value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, value in model.state_dict().items()
+    }
 
 
 def digest_state(model: nn.Module) -> str:

@@ -31,6 +31,8 @@ class Training:
         The two sets.
     recipe : Recipe
         With ``augmentation`` decided.
+    memory_format : torch.memory_format
+        Of the model and the images that it is given.
     black : Tensor, shape (1, C, 1, 1)
         A black pixel, normalised.
     """
@@ -41,6 +43,7 @@ class Training:
     train_batches: Batches
     test_batches: Batches
     recipe: Recipe
+    memory_format: torch.memory_format
     black: Tensor
 
 
@@ -51,6 +54,7 @@ def set_up(
     *,
     recipe: Recipe,
     device: torch.device,
+    memory_format: torch.memory_format,
 ) -> Training:
     """Prepare the epochs: optimizer, scaler, batches."""
     optimizer = torch.optim.SGD(
@@ -67,6 +71,7 @@ def set_up(
         train_batches=Batches.of(train_data, device),
         test_batches=Batches.of(test_data, device),
         recipe=recipe,
+        memory_format=memory_format,
         black=black,
     )
 
@@ -100,7 +105,12 @@ def run_epoch(training: Training, epoch: int) -> EpochRecord:
             f"the loss is {loss} in epoch {epoch + 1} (lr {recipe.lr_at(epoch):g})",
             "lower --lr, or look for values that are not finite in the images",
         )
-    test = measure_accuracy(training.model, training.test_batches, batch_size=recipe.batch_size)
+    test = measure_accuracy(
+        training.model,
+        training.test_batches,
+        batch_size=recipe.batch_size,
+        memory_format=training.memory_format,
+    )
     return EpochRecord(
         epoch=epoch + 1,
         lr=recipe.lr_at(epoch),
@@ -127,7 +137,7 @@ def _train_once(training: Training) -> tuple[float, float]:
         if training.recipe.augmentation == "crop-flip":
             inputs = augment_crop_flip(images, training.black, generator=generator)
         with torch.autocast(device.type, dtype=torch.float16, enabled=scaler.is_enabled()):
-            logits = model(inputs)
+            logits = model(inputs.contiguous(memory_format=training.memory_format))
             loss = F.cross_entropy(logits, labels)
         optimizer.zero_grad(set_to_none=True)
         scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # torch has no types here

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from graphs.errors import DataError, ModelError
+from graphs.errors import ModelError
 from pipeline.data import ImageData
 from pipeline.training.batches import Batches
 
@@ -39,12 +39,14 @@ def evaluate(
         When the network cannot run on the images or has fewer outputs than classes.
     """
     place = device or torch.device("cpu")
-    model.to(place)
-    require_fit(model, data, device=place)
-    return measure_accuracy(model, Batches.of(data, place), batch_size=batch_size)
+    memory_format = fit_model(model, data, device=place)
+    batches = Batches.of(data, place)
+    return measure_accuracy(model, batches, batch_size=batch_size, memory_format=memory_format)
 
 
-def measure_accuracy(model: nn.Module, batches: Batches, *, batch_size: int) -> float:
+def measure_accuracy(
+    model: nn.Module, batches: Batches, *, batch_size: int, memory_format: torch.memory_format
+) -> float:
     """Compute the accuracy over prepared batches, in evaluation mode and full precision."""
     was_training = model.training
     model.eval()
@@ -53,28 +55,57 @@ def measure_accuracy(model: nn.Module, batches: Batches, *, batch_size: int) -> 
     try:
         with torch.inference_mode():
             for images, labels in batches.iterate(order, batch_size):
-                correct += (model(images).argmax(dim=1) == labels).sum()
+                logits = model(images.contiguous(memory_format=memory_format))
+                correct += (logits.argmax(dim=1) == labels).sum()
     finally:
         model.train(was_training)
     return int(correct) / len(order)
 
 
-def require_fit(model: nn.Module, data: ImageData, *, device: torch.device) -> None:
-    """Run the network on one image and compare its outputs with the classes.
+def fit_model(model: nn.Module, data: ImageData, *, device: torch.device) -> torch.memory_format:
+    """Move a network to its device and check that it fits the images and classes.
+
+    Convolutions are faster with the channels last; a network that reshapes maps with ``view``
+    cannot run that way and stays as it is.
+
+    Returns
+    -------
+    torch.memory_format
+        What the network now has and its images should have.
 
     Raises
     ------
     ModelError
-        When it cannot run, gives something else than logits, or has too few of them.
+        When it cannot run, gives something else than logits, or has fewer than there are classes.
     """
+    if any(isinstance(module, nn.Conv2d) for module in model.modules()):
+        _move(model, device, torch.channels_last)
+        try:
+            _check_logits(_answer(model, data, device, torch.channels_last), model, data)
+        except ModelError:
+            # The plain format decides whether it is the network or the format that failed.
+            pass
+        else:
+            return torch.channels_last
+    _move(model, device, torch.contiguous_format)
+    _check_logits(_answer(model, data, device, torch.contiguous_format), model, data)
+    return torch.contiguous_format
+
+
+def _move(model: nn.Module, device: torch.device, memory_format: torch.memory_format) -> None:
+    # torch's hints do not know this form of the call.
+    model.to(device, memory_format=memory_format)  # type: ignore[call-overload]
+
+
+def _answer(
+    model: nn.Module, data: ImageData, device: torch.device, memory_format: torch.memory_format
+) -> object:
     was_training = model.training
+    images = data.images([0]).to(device, memory_format=memory_format)
     model.eval()
     try:
-        images = data.images([0]).to(device)
         with torch.inference_mode():
-            logits = model(images)
-    except DataError:
-        raise
+            return model(images)
     # A user's network can raise anything.
     except Exception as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
@@ -84,6 +115,9 @@ def require_fit(model: nn.Module, data: ImageData, *, device: torch.device) -> N
         ) from error
     finally:
         model.train(was_training)
+
+
+def _check_logits(logits: object, model: nn.Module, data: ImageData) -> None:
     if not isinstance(logits, Tensor) or logits.ndim != 2:
         got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise ModelError(

@@ -17,7 +17,7 @@ from pipeline.data import ImageData
 from pipeline.devices import require_disk, require_writable
 from pipeline.training import checkpoints
 from pipeline.training.epochs import Training, run_epoch, set_up
-from pipeline.training.evaluation import require_fit
+from pipeline.training.evaluation import fit_model
 from pipeline.training.recipe import Recipe
 from pipeline.training.results import EpochRecord, TrainResult
 
@@ -85,14 +85,18 @@ def train(
     """
     place = device or torch.device("cpu")
     plan = (recipe or Recipe()).for_channels(train_data.input_shape[0])
-    _check(model, train_data, test_data, device=place, checkpoint_every=checkpoint_every)
+    _check(train_data, test_data, checkpoint_every=checkpoint_every)
+    memory_format = fit_model(model, train_data, device=place)
+    fit_model(model, test_data, device=place)
     _prepare_folder(out, model, plan, checkpoint_every=checkpoint_every, force=force)
     identity = {
         **plan.as_dict(),
         "model": checkpoints.digest_state(model),
         "training images": train_data.digest(),
     }
-    training = set_up(model, train_data, test_data, recipe=plan, device=place)
+    training = set_up(
+        model, train_data, test_data, recipe=plan, device=place, memory_format=memory_format
+    )
     records = _resume(training, out / checkpoints.LAST, identity)
     resumed_from = len(records)
     about = {**_describe(train_data, plan), "architecture": dict(architecture or {})}
@@ -114,14 +118,7 @@ def train(
     return _finish(training, out, records, about=about, resumed_from=resumed_from)
 
 
-def _check(
-    model: nn.Module,
-    train_data: ImageData,
-    test_data: ImageData,
-    *,
-    device: torch.device,
-    checkpoint_every: int | None,
-) -> None:
+def _check(train_data: ImageData, test_data: ImageData, *, checkpoint_every: int | None) -> None:
     if checkpoint_every is not None and checkpoint_every < 1:
         raise RunError(f"checkpoint_every={checkpoint_every} is not possible", "give at least 1")
     if train_data.input_shape != test_data.input_shape:
@@ -135,9 +132,6 @@ def _check(
             "training and test images are the same: the accuracy would mean nothing",
             "choose a data set with two splits, in a folder or in one file each",
         )
-    model.to(device)
-    for data in (train_data, test_data):
-        require_fit(model, data, device=device)
 
 
 def _prepare_folder(

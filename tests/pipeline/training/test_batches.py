@@ -49,7 +49,6 @@ def test_augmentation_is_a_shifted_and_flipped_image():
     black = torch.tensor([-1.0, -2.0, -3.0]).view(1, 3, 1, 1)
     result = augment_crop_flip(images, black, generator=torch.Generator().manual_seed(0))
     assert result.shape == images.shape
-    assert result.is_contiguous()
     found = set()
     for image, new in zip(images, result, strict=True):
         padded = black[0].expand(3, 6 + 2 * CROP_PADDING, 9 + 2 * CROP_PADDING).clone()

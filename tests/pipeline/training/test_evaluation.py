@@ -5,6 +5,7 @@ from torch import nn
 from graphs.errors import ModelError
 from pipeline.data import from_arrays
 from pipeline.training import evaluate
+from pipeline.training.evaluation import fit_model
 
 
 class Brightest(nn.Module):
@@ -50,6 +51,33 @@ def test_networks_that_do_not_fit(dots, model, problem):
     with pytest.raises(ModelError, match=problem):
         evaluate(model.train(), dots)
     assert model.training
+
+
+class Viewing(nn.Module):
+    """Reshapes maps with view, which channels-last maps do not allow."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 4, 2)
+        self.fc = nn.Linear(16, 9)
+
+    def forward(self, x):
+        x = self.conv(x)
+        return self.fc(x.view(x.size(0), -1))
+
+
+def test_memory_format(dots):
+    cpu = torch.device("cpu")
+    conv = nn.Sequential(nn.Conv2d(1, 4, 2), nn.Flatten(), nn.Linear(16, 9))
+    assert fit_model(conv, dots, device=cpu) == torch.channels_last
+    assert fit_model(nn.Flatten(), dots, device=cpu) == torch.contiguous_format
+    viewing = Viewing()
+    assert fit_model(viewing, dots, device=cpu) == torch.contiguous_format
+    assert viewing.conv.weight.is_contiguous()
+    viewing.load_state_dict(
+        dict(zip(viewing.state_dict(), conv.state_dict().values(), strict=True))
+    )
+    assert evaluate(viewing, dots) == evaluate(conv, dots)
 
 
 def test_error_of_many_lines_or_none_is_one_line(dots):
