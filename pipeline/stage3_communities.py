@@ -79,6 +79,7 @@ def measure_graphs(
     if machine.force:
         shutil.rmtree(run.parts, ignore_errors=True)
     elif _finished(run, entry):
+        shutil.rmtree(run.parts, ignore_errors=True)  # left behind when killed right at the end
         log.info("stage 3: all of it is there, nothing to do")
         return _tell(run)
     run.reopen("communities")
