@@ -28,9 +28,9 @@ def run_benchmarks(
     data: Path | None = None,
     quick: Annotated[bool, Parameter(negative="")] = False,
 ) -> Path:
-    """Time stratagraph against what it replaces, on the CPU.
+    """Time stratagraph against what it replaces.
 
-    Most benchmarks are ratios of two sides that take turns within one run: the median of three
+    Everything runs on the CPU. Most benchmarks are ratios of two sides that take turns within one run: the median of three
     rounds, with the lowest and highest. Seconds differ between machines, ratios much less.
 
     Parameters

@@ -37,6 +37,7 @@ COMMANDS = {
         "pipeline.export_command:export_graphs",
         "Write the graphs of a run for Gephi again.",
     ),
+    "bench": ("pipeline.bench:run_benchmarks", "Time stratagraph against what it replaces."),
 }
 
 app = App(

@@ -1,0 +1,53 @@
+"""What a time depends on: processor, threads, versions."""
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+
+PACKAGES = ("torch", "faiss-gpu", "faiss-cpu", "numpy", "igraph", "networkx", "pyarrow", "lxml")
+CPU_INFO = Path("/proc/cpuinfo")
+
+
+def describe_machine() -> dict[str, object]:
+    """Return processor, processors that may be used, threads, and versions of what is timed.
+
+    Examples
+    --------
+    >>> sorted(describe_machine())
+    ['cpu', 'cpu_count', 'omp_num_threads', 'python', 'system', 'threads', 'versions']
+    """
+    return {
+        "cpu": _processor(),
+        "cpu_count": _usable_processors(),
+        "threads": torch.get_num_threads(),
+        "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "versions": {name: found for name in PACKAGES if (found := _version(name))},
+    }
+
+
+def _usable_processors() -> int:
+    # Only Linux can say which of them this process may use.
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _processor() -> str:
+    try:
+        lines = CPU_INFO.read_text("utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

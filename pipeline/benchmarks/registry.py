@@ -1,0 +1,16 @@
+"""The benchmarks by id."""
+
+from pipeline.benchmarks.curve import measure_curve
+from pipeline.benchmarks.direct_modularity import measure_direct_modularity
+from pipeline.benchmarks.graph_files import measure_graph_files
+from pipeline.benchmarks.result import Benchmark
+from pipeline.benchmarks.stage1 import measure_stage1
+from pipeline.benchmarks.whole_demo import measure_demo
+
+BENCHMARKS = {
+    "P1": Benchmark("speed-up", 12, "curve vs the paper's algorithm", measure_curve),
+    "P3": Benchmark("overhead", 1.35, "stage 1 vs bare forward pass", measure_stage1),
+    "P4": Benchmark("speed-up", 20, "Q of a list vs igraph", measure_direct_modularity),
+    "P5": Benchmark("speed-up", 5, "graph files vs NetworkX", measure_graph_files),
+    "P8": Benchmark("seconds", 60, "the whole demo", measure_demo),
+}
