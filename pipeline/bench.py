@@ -30,8 +30,9 @@ def run_benchmarks(
 ) -> Path:
     """Time stratagraph against what it replaces.
 
-    Everything runs on the CPU. Most benchmarks are ratios of two sides that take turns within one run: the median of three
-    rounds, with the lowest and highest. Seconds differ between machines, ratios much less.
+    Everything runs on the CPU. Most benchmarks are ratios of two sides that take turns within one
+    run: the median of three rounds, with the lowest and highest. Seconds differ between machines,
+    ratios much less.
 
     Parameters
     ----------
