@@ -155,8 +155,11 @@ class _Walk:
 
     def _is_one_layer(self, name: str, weights: list[str]) -> bool:
         """Whether a module of its own class wraps one convolution, and ends the layer itself."""
+        calls = self.trace.calls
         if len(weights) != 1 or _is_chain(self.trace.modules[name]):
             return False
+        if calls[name].got != calls[weights[0]].got:
+            return False  # it also pools
         others = (leaf for leaf in self._leaves(name) if leaf not in weights)
         return all(self._continues(leaf) for leaf in others)
 

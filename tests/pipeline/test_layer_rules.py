@@ -173,6 +173,19 @@ def test_pooling_and_reshaping_end_a_layer():
     assert layers(model) == ["0"]
 
 
+def test_pooling_written_as_a_function_ends_a_layer():
+    class Pooled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.dropout = nn.Conv2d(3, 4, 1), nn.Dropout()
+
+        def forward(self, x):
+            return self.dropout(self.conv(x).mean((2, 3)))
+
+    assert layers(Pooled()) == ["conv"]
+    assert layers(nn.Sequential(Pooled())) == ["0.conv"]
+
+
 def test_dropout_and_a_nested_activation_belong_to_the_layer():
     model = nn.Sequential(
         nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)),

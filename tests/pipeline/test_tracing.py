@@ -126,7 +126,7 @@ def test_channels_at_the_end_are_noticed():
 
     model = nn.Sequential(
         nn.Conv2d(3, 4, 1), ChannelsLast(), nn.Linear(4, 6), nn.GELU(), Back(), nn.ReLU(),
-        nn.Conv2d(6, 8, 1), nn.ReLU(),
+        nn.Conv2d(6, 8, 2, padding=1), nn.ReLU(),
     )  # fmt: skip
     layers = trace_layers(model, torch.zeros(1, 3, 5, 5))
     assert [layer.channel_axis for layer in layers] == [1, 1, -1, -1, 1, 1, 1, 1]
