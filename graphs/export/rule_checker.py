@@ -24,7 +24,8 @@ INTEGER_BITS = {"int": 32, "integer": 32, "long": 64, "short": 16, "byte": 8}
 
 is_node_id = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*").fullmatch
 is_name = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*").fullmatch
-is_integer = re.compile(r"[+-]?[0-9]+").fullmatch
+# Python refuses to read integers of thousands of digits
+is_integer = re.compile(r"[+-]?[0-9]{1,40}").fullmatch
 is_number = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?").fullmatch
 is_hex_color = re.compile(r"#[0-9A-Fa-f]{6}").fullmatch
 CHANGED = re.compile(f"INF|{CONTROL.pattern}")

@@ -1,6 +1,10 @@
+import re
+
 import igraph
 import networkx as nx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from graphs.errors import CorruptFileError, TableError
 from graphs.export import check_gephi, write_dynamic_gexf, write_union_graphml
@@ -86,3 +90,33 @@ def test_an_entity_bomb_is_refused(tmp_path, fired):
     assert "doctype" in fired(path)
     # the sentences stay short: nothing is unfolded into them
     assert len("".join(check_gephi(path))) < 2000
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory, dynamic, attributes):
+    """Both formats as text, and a folder."""
+    folder = tmp_path_factory.mktemp("clean")
+    union = write_union_graphml(dynamic, folder / "ab.graphml", attributes=attributes)
+    timed = write_dynamic_gexf(dynamic, folder / "ab.gexf", attributes=attributes)
+    return folder, {".graphml": union.read_text("utf-8"), ".gexf": timed.read_text("utf-8")}
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data(), suffix=st.sampled_from([".graphml", ".gexf"]))
+def test_damage_is_told_and_never_crashes(clean, data, suffix):
+    folder, texts = clean
+    # Tags and words between quotation marks or tags: the parts that damage may take or exchange.
+    parts = re.split(r'(<[^> ]*|[a-z:.]+="|[">])', texts[suffix])
+    places = st.integers(0, len(parts) - 1)
+    for _ in range(data.draw(st.integers(1, 3))):
+        one, other = data.draw(places), data.draw(places)
+        change = data.draw(st.sampled_from(["drop", "exchange", "repeat"]))
+        if change == "drop":
+            parts[one] = ""
+        elif change == "repeat":
+            parts[one] += parts[other]
+        else:
+            parts[one], parts[other] = parts[other], parts[one]
+    path = folder / f"damaged{suffix}"
+    path.write_text("".join(parts), "utf-8")
+    assert all(type(sentence) is str for sentence in check_gephi(path))
