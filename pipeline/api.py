@@ -23,7 +23,7 @@ from pipeline.data import ImageData, draw_samples, from_arrays
 from pipeline.data.sampling import Sampling
 from pipeline.devices import format_bytes, parse_bytes, resolve_device
 from pipeline.dumping import check_finite, node_frame
-from pipeline.forward import Batch, batch_size, forward_batches, place
+from pipeline.forward import Forward
 from pipeline.hooks import resolve_layers
 from pipeline.models import load_model
 from pipeline.stage1_activations import VARIANT, check_classes
@@ -154,17 +154,12 @@ def analyze(
     check_classes(images, draw.indices)
     budget, target = parse_bytes(memory), resolve_device(device)
     with evaluating(model):
-        chosen = resolve_layers(model, layers, images.images(draw.indices[0][:1]))
+        chosen = resolve_layers(model, layers, images.images([0]))
         _check_memory(chosen, pool, samples, budget)
-        place(model, target)
+        forward = Forward.prepare(model, images, chosen, memory=budget, device=target, pool=pool)
         tables, graphs, lists = [], [], []
         for repeat, indices in enumerate(draw.indices):
-            size = batch_size(sum(layer.stored_values(pool) for layer in chosen), budget)
-            batches = forward_batches(
-                model, images, indices,
-                layers=chosen, nodes=range(samples), size=size, device=target, pool=pool,
-            )  # fmt: skip
-            values, nodes = _gather(batches, images, indices, chosen, pool)
+            values, nodes = _gather(forward, indices)
             found = tuple(
                 # popped: a layer's features are let go as soon as it is linked
                 knn(values.pop(layer.name), k, metric=metric, engine=engine, device=device)
@@ -189,13 +184,16 @@ def analyze(
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put a network into eval mode for a while."""
+    """Put a network into eval mode for a while; afterwards it is in its mode and place again."""
     was_training = model.training
+    home = next((tensor.device for tensor in model.parameters()), None)
     model.eval()
     try:
         yield
     finally:
         model.train(was_training)
+        if home is not None:
+            model.to(home)
 
 
 def _check_memory(layers: Sequence[LayerInfo], pool: Pool, samples: int, budget: int) -> None:
@@ -209,21 +207,17 @@ def _check_memory(layers: Sequence[LayerInfo], pool: Pool, samples: int, budget:
 
 
 def _gather(
-    batches: Iterator[Batch],
-    images: ImageData,
-    indices: NDArray[np.int64],
-    layers: Sequence[LayerInfo],
-    pool: Pool,
+    forward: Forward, indices: NDArray[np.int64]
 ) -> tuple[dict[str, NDArray[np.floating]], pd.DataFrame]:
     """Collect a repeat's batches: features of shape (n, D) by layer, and the node table."""
-    n = len(indices)
+    n, layers = len(indices), forward.layers
     values: dict[str, NDArray[np.floating]] = {
-        layer.name: np.empty((n, layer.stored_values(pool)), np.float32) for layer in layers
+        layer.name: np.empty((n, layer.stored_values(forward.pool)), np.float32) for layer in layers
     }
     frames = []
-    for batch in batches:
+    for batch in forward.batches(indices, range(n)):
         for layer in layers:
             check_finite(batch.activations[layer.name], layer, indices[batch.nodes], "float32")
             values[layer.name][batch.nodes] = batch.activations[layer.name]
-        frames.append(node_frame(batch, indices[batch.nodes], images))
+        frames.append(node_frame(batch, indices[batch.nodes], forward.data))
     return values, pd.concat(frames, ignore_index=True)

@@ -10,17 +10,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from graphs.errors import ActivationError, CorruptFileError, SchemaError
 from graphs.files import digest_json
 from graphs.runs import RepeatFolder, holds
 from graphs.tables import ShardWriter, read_frame, shard_size, write_table
 from pipeline.data import ImageData
-from pipeline.forward import Batch, batch_size, forward_batches
-from pipeline.options import Features
+from pipeline.forward import Batch, Forward
 from pipeline.tracing import LayerInfo
 
 PART_ROWS = 2048
@@ -96,15 +93,7 @@ class NodeSet:
 
 
 def dump_node_set(
-    node_set: NodeSet,
-    parts: Sequence[range],
-    *,
-    model: nn.Module,
-    data: ImageData,
-    features: Features,
-    memory: int,
-    device: torch.device,
-    advance: Callable[[int], None],
+    node_set: NodeSet, parts: Sequence[range], forward: Forward, *, advance: Callable[[int], None]
 ) -> None:
     """Compute and write the missing parts of a node set, then its node table.
 
@@ -114,8 +103,8 @@ def dump_node_set(
         What to write and where.
     parts : sequence of range
         Which parts are missing.
-    model, data, features, memory, device
-        As in stage 1.
+    forward : Forward
+        The network and the images.
     advance : callable
         Told how many images are done.
 
@@ -124,21 +113,9 @@ def dump_node_set(
     ActivationError
         When a layer puts out a number that is not finite.
     """
-    size = batch_size(sum(layer.stored_values(features.pool) for layer in node_set.layers), memory)
     for nodes in parts:
-        batches = forward_batches(
-            model,
-            data,
-            node_set.samples,
-            layers=node_set.layers,
-            nodes=nodes,
-            size=size,
-            device=device,
-            pool=features.pool,
-            dtype=features.dtype,
-        )
-        with _PartWriter(node_set, nodes, data, features) as writer:
-            for batch in batches:
+        with _PartWriter(node_set, nodes, forward) as writer:
+            for batch in forward.batches(node_set.samples, nodes):
                 writer.put(batch)
                 advance(len(batch.nodes))
     if not holds(node_set.folder.nodes, "nodes", node_set.digest):
@@ -152,10 +129,8 @@ class _PartWriter:
     The predictions are written after every shard has its name: a part that has them is whole.
     """
 
-    def __init__(
-        self, node_set: NodeSet, nodes: range, data: ImageData, features: Features
-    ) -> None:
-        self._set, self._data, self._features = node_set, data, features
+    def __init__(self, node_set: NodeSet, nodes: range, forward: Forward) -> None:
+        self._set, self._forward = node_set, forward
         self._part = nodes.start // PART_ROWS
         self._frames: list[pd.DataFrame] = []
         self._pending: deque[Future[None]] = deque()
@@ -167,8 +142,8 @@ class _PartWriter:
             layer.name: self._stack.enter_context(
                 ShardWriter(
                     self._set.folder.shard(layer.index, self._part),
-                    layer.stored_values(self._features.pool),
-                    dtype=self._features.dtype,
+                    layer.stored_values(self._forward.pool),
+                    dtype=self._forward.dtype,
                     metadata=self._set.shard_metadata(layer),
                 )
             )
@@ -185,9 +160,9 @@ class _PartWriter:
     def _write(self, batch: Batch) -> None:
         for layer in self._set.layers:
             values = batch.activations[layer.name]
-            check_finite(values, layer, self._set.samples[batch.nodes], self._features.dtype)
+            check_finite(values, layer, self._set.samples[batch.nodes], self._forward.dtype)
             self._shards[layer.name].write(batch.nodes, values)
-        self._frames.append(node_frame(batch, self._set.samples[batch.nodes], self._data))
+        self._frames.append(node_frame(batch, self._set.samples[batch.nodes], self._forward.data))
 
     def __exit__(self, kind: type[BaseException] | None, error: Any, trace: Any) -> None:
         try:

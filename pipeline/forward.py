@@ -1,6 +1,6 @@
 """One pass of a network over images, batch by batch: what stage 1 writes and `analyze` keeps."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
@@ -12,9 +12,11 @@ from torch import nn
 
 from pipeline.data import ImageData
 from pipeline.hooks import capture
+from pipeline.placement import place
 from pipeline.tracing import LayerInfo, Pool
 
 LARGEST_BATCH = 256
+Dtype = Literal["float32", "float16"]
 
 
 @dataclass(frozen=True)
@@ -61,76 +63,89 @@ def batch_size(values: int, memory: int) -> int:
     return int(min(LARGEST_BATCH, 1 << (fitting.bit_length() - 1)))
 
 
-def place(model: nn.Module, device: torch.device) -> nn.Module:
-    """Move a network to its device, in the memory format that is fastest there.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Forward:
+    """A network that is ready to run over images and give what its layers put out.
 
-    Convolutions run up to twice as fast with the channels last, on the CPU as on a GPU.
-    """
-    if any(isinstance(module, nn.Conv2d) for module in model.modules()):
-        return model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
-    return model.to(device)
-
-
-def forward_batches(
-    model: nn.Module,
-    data: ImageData,
-    samples: NDArray[np.int64],
-    *,
-    layers: Sequence[LayerInfo],
-    nodes: range,
-    size: int,
-    device: torch.device,
-    pool: Pool = "none",
-    dtype: Literal["float32", "float16"] = "float32",
-) -> Iterator[Batch]:
-    """Run `model` over part of a node set and give every layer's output.
-
-    The next batch of images is decoded while one is computed.
-
-    Parameters
+    Attributes
     ----------
     model : Module
-        In eval mode, on its device (`place`).
+        On its device, in its memory format, in eval mode.
     data : ImageData
         The images.
-    samples : ndarray of int64, shape (n,)
-        The node set: position in the data set of every node.
-    layers : sequence of LayerInfo
-        What to keep.
-    nodes : range
-        Which nodes of the set.
-    size : int
-        Images a batch.
-    device : torch.device
-        Where the model is.
+    layers : tuple of LayerInfo
+        What is kept.
     pool, dtype
         See `pipeline.hooks.capture`.
+    size : int
+        Images a batch.
+    device, memory_format
+        Where the images go and how they lie there.
     """
-    starts = range(nodes.start, nodes.stop, size)
-    kind = torch.float32 if dtype == "float32" else torch.float16
 
-    def decode(start: int) -> tuple[NDArray[np.int32], torch.Tensor]:
-        part = np.arange(start, min(start + size, nodes.stop), dtype=np.int32)
-        return part, data.images(samples[part])
+    model: nn.Module
+    data: ImageData
+    layers: tuple[LayerInfo, ...]
+    pool: Pool
+    dtype: Dtype
+    size: int
+    device: torch.device
+    memory_format: torch.memory_format
 
-    with (
-        ThreadPoolExecutor(1) as decoder,
-        capture(model, layers, pool=pool, dtype=kind) as captured,
-        torch.inference_mode(),
-    ):
-        coming = decoder.submit(decode, nodes.start)
-        for start in starts:
-            part, pixels = coming.result()
-            if start + size < nodes.stop:
-                coming = decoder.submit(decode, start + size)
-            logits = model(_move(pixels, device))
-            predicted, confidence = _predict(logits)
-            outputs = {name: value.numpy() for name, value in captured.outputs.items()}
-            yield Batch(part, outputs, predicted, confidence)
+    @classmethod
+    def prepare(
+        cls,
+        model: nn.Module,
+        data: ImageData,
+        layers: tuple[LayerInfo, ...],
+        *,
+        memory: int,
+        device: torch.device,
+        pool: Pool = "none",
+        dtype: Dtype = "float32",
+    ) -> "Forward":
+        """Move the network to its device and choose a batch size that fits into `memory`."""
+        return cls(
+            model=model,
+            data=data,
+            layers=layers,
+            pool=pool,
+            dtype=dtype,
+            size=batch_size(sum(layer.stored_values(pool) for layer in layers), memory),
+            device=device,
+            memory_format=place(model, device, data.images([0])),
+        )
 
+    def batches(self, samples: NDArray[np.int64], nodes: range) -> Iterator[Batch]:
+        """Run over part of a node set; the next batch is decoded while one is computed.
 
-def _move(pixels: torch.Tensor, device: torch.device) -> torch.Tensor:
-    return pixels.to(device, memory_format=torch.channels_last)
+        Parameters
+        ----------
+        samples : ndarray of int64, shape (n,)
+            The node set: position in the data set of every node.
+        nodes : range
+            Which nodes of the set.
+        """
+        kind = torch.float32 if self.dtype == "float32" else torch.float16
+
+        def decode(start: int) -> tuple[NDArray[np.int32], torch.Tensor]:
+            part = np.arange(start, min(start + self.size, nodes.stop), dtype=np.int32)
+            return part, self.data.images(samples[part])
+
+        with (
+            ThreadPoolExecutor(1) as decoder,
+            capture(self.model, self.layers, pool=self.pool, dtype=kind) as captured,
+            torch.inference_mode(),
+        ):
+            coming = decoder.submit(decode, nodes.start)
+            for start in range(nodes.start, nodes.stop, self.size):
+                part, pixels = coming.result()
+                if start + self.size < nodes.stop:
+                    coming = decoder.submit(decode, start + self.size)
+                images = pixels.to(self.device, memory_format=self.memory_format)
+                predicted, confidence = _predict(self.model(images))
+                outputs = {name: value.numpy() for name, value in captured.outputs.items()}
+                yield Batch(part, outputs, predicted, confidence)
 
 
 def _predict(logits: object) -> tuple[NDArray[np.int32] | None, NDArray[np.float32] | None]:

@@ -22,7 +22,7 @@ from pipeline.devices import (
     resolve_device,
 )
 from pipeline.dumping import NodeSet, dump_node_set
-from pipeline.forward import place
+from pipeline.forward import Forward
 from pipeline.hooks import resolve_layers
 from pipeline.models import load_model
 from pipeline.options import Features, Images, Machine, Network, channels_for
@@ -96,7 +96,7 @@ def dump_activations(
         input_shape=data.input_shape,
         seed=images.seed,
     )
-    layers = resolve_layers(model, features.layers, data.images(draw.indices[0][:1]))
+    layers = resolve_layers(model, features.layers, data.images([0]))
     identity = describe(network, images, features, data)
     run = claim(out, identity, force=machine.force)
     run.sweep()
@@ -129,13 +129,18 @@ def dump_activations(
     }
     if waiting or run.recorded("activations").get("sets") != entry["sets"]:
         run.reopen("activations")
-    place(model, device)
+    forward = Forward.prepare(
+        model,
+        data,
+        layers,
+        memory=memory,
+        device=device,
+        pool=features.pool,
+        dtype=features.dtype,
+    )
     with progress_bar("reading", waiting, show=machine.progress, unit="images") as advance:
         for node_set, parts in zip(sets, todo, strict=True):
-            dump_node_set(
-                node_set, parts, model=model, data=data, features=features,
-                memory=memory, device=device, advance=advance,
-            )  # fmt: skip
+            dump_node_set(node_set, parts, forward, advance=advance)
             _remove_other_layers(node_set)
     run.finish("activations", entry, command=command_line())
     return out

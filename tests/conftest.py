@@ -10,13 +10,16 @@ DATA = os.environ.get("STRATAGRAPH_DATA")
 
 
 def pytest_collection_modifyitems(items):
-    """Skip, visibly, what this machine cannot run."""
+    """Skip, visibly, what this machine cannot run.
+
+    Markers, not keywords: a folder named `data` is a keyword too.
+    """
     no_data = pytest.mark.skip(reason="STRATAGRAPH_DATA names no folder with the real data sets")
     no_gpu = pytest.mark.skip(reason="no CUDA GPU")
     for item in items:
-        if "data" in item.keywords and not (DATA and Path(DATA).is_dir()):
+        if item.get_closest_marker("data") and not (DATA and Path(DATA).is_dir()):
             item.add_marker(no_data)
-        if "gpu" in item.keywords and not faiss.get_num_gpus():
+        if item.get_closest_marker("gpu") and not faiss.get_num_gpus():
             item.add_marker(no_gpu)
 
 

@@ -1,9 +1,7 @@
 """Checkpoints that are whole or not there, and loadable with weights_only=True."""
 
-import errno
 import hashlib
 import io
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,41 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from graphs.errors import ResourceError, RunError
+from graphs.errors import RunError
+from graphs.files import replacing
 
 FORMAT = "stratagraph.checkpoint/1"
 LAST = "last.pt"
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name, flush it to the disk, then give it its name.
-
-    Raises
-    ------
-    ResourceError
-        When the disk is full.
-    RunError
-        When the folder cannot be written to.
-    """
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        try:
-            temporary.unlink(missing_ok=True)
-        except OSError as leftover:
-            # The first error says more; it keeps a note of the second.
-            error.add_note(f"{temporary} stays: {leftover}")
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        kind = ResourceError if full else RunError
-        raise kind(
-            f"{path} cannot be written ({error.strerror})",
-            "free some space or choose another --out",
-        ) from error
 
 
 def save(path: Path, content: Mapping[str, Any]) -> None:
@@ -59,7 +27,8 @@ def save(path: Path, content: Mapping[str, Any]) -> None:
     # Through memory: a full disk is then an OSError and not torch's own message.
     buffer = io.BytesIO()
     torch.save(dict(content), buffer)
-    write_atomically(path, buffer.getvalue())
+    with replacing(path) as temporary:
+        temporary.write_bytes(buffer.getvalue())
 
 
 def load(path: Path, *, device: torch.device) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from graphs.errors import ModelError
 from pipeline.data import ImageData
+from pipeline.placement import answer, place
 from pipeline.training.batches import Batches
 
 
@@ -65,9 +66,6 @@ def measure_accuracy(
 def fit_model(model: nn.Module, data: ImageData, *, device: torch.device) -> torch.memory_format:
     """Move a network to its device and check that it fits the images and classes.
 
-    Convolutions are faster with the channels last; a network that reshapes maps with ``view``
-    cannot run that way and stays as it is.
-
     Returns
     -------
     torch.memory_format
@@ -78,43 +76,10 @@ def fit_model(model: nn.Module, data: ImageData, *, device: torch.device) -> tor
     ModelError
         When it cannot run, gives something else than logits, or has fewer than there are classes.
     """
-    if any(isinstance(module, nn.Conv2d) for module in model.modules()):
-        _move(model, device, torch.channels_last)
-        try:
-            _check_logits(_answer(model, data, device, torch.channels_last), model, data)
-        except ModelError:
-            # The plain format decides whether it is the network or the format that failed.
-            pass
-        else:
-            return torch.channels_last
-    _move(model, device, torch.contiguous_format)
-    _check_logits(_answer(model, data, device, torch.contiguous_format), model, data)
-    return torch.contiguous_format
-
-
-def _move(model: nn.Module, device: torch.device, memory_format: torch.memory_format) -> None:
-    # torch's hints do not know this form of the call.
-    model.to(device, memory_format=memory_format)  # type: ignore[call-overload]
-
-
-def _answer(
-    model: nn.Module, data: ImageData, device: torch.device, memory_format: torch.memory_format
-) -> object:
-    was_training = model.training
-    images = data.images([0]).to(device, memory_format=memory_format)
-    model.eval()
-    try:
-        with torch.inference_mode():
-            return model(images)
-    # A user's network can raise anything.
-    except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ModelError(
-            f"{type(model).__name__} cannot run on images of shape {data.input_shape} ({reason})",
-            "choose a model for such images, or channels=3 for grey ones",
-        ) from error
-    finally:
-        model.train(was_training)
+    images = data.images([0])
+    memory_format = place(model, device, images)
+    _check_logits(answer(model, device, images, memory_format), model, data)
+    return memory_format
 
 
 def _check_logits(logits: object, model: nn.Module, data: ImageData) -> None:

@@ -13,6 +13,7 @@ from rich.progress import Progress
 from torch import nn
 
 from graphs.errors import DataError, RunError
+from graphs.files import replacing
 from pipeline.data import ImageData
 from pipeline.devices import require_disk, require_writable
 from pipeline.training import checkpoints
@@ -203,7 +204,8 @@ def _finish(
     accuracy = records[-1].test_accuracy
     table = io.StringIO()
     history.to_csv(table, index=False)
-    checkpoints.write_atomically(out / "history.csv", table.getvalue().encode())
+    with replacing(out / "history.csv") as temporary:
+        temporary.write_text(table.getvalue(), "utf-8")
     weights = out / "weights.pt"
     state = checkpoints.copy_state(training.model)
     content = {**about, "state_dict": state, "epoch": len(records), "test_accuracy": accuracy}
