@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from graphs.errors import LayerError
+from pipeline.layer_info import LayerInfo, Pool
 from pipeline.layer_rules import preset_layers
 from pipeline.models.example import example_input
 from pipeline.near_names import near_names
-from pipeline.tracing import LayerInfo, Pool, Trace, evaluating, trace_layers, trace_model
+from pipeline.tracing import Trace, evaluating, trace_layers, trace_model
 
 __all__ = ["Captured", "LayerInfo", "Pool", "capture", "resolve_layers", "trace_layers"]
 

@@ -1,8 +1,10 @@
-"""Torchvision's classifiers by name."""
+"""Torchvision's classifiers by name.
+
+Torchvision takes two seconds to import, which most runs can save: it is imported where it is used.
+"""
 
 from http.client import HTTPException
 
-import torchvision
 from torch import nn
 
 from graphs.errors import ModelError, WeightsError
@@ -22,7 +24,9 @@ def torchvision_names() -> list[str]:
     >>> "torchvision:resnet18" in torchvision_names()
     True
     """
-    return [PREFIX + name for name in torchvision.models.list_models(module=torchvision.models)]
+    from torchvision import models
+
+    return [PREFIX + name for name in models.list_models(module=models)]
 
 
 def build_torchvision(name: str, *, classes: int, pretrained: bool) -> nn.Module:
@@ -63,4 +67,6 @@ def build_torchvision(name: str, *, classes: int, pretrained: bool) -> nn.Module
 
 
 def _get(name: str, options: dict[str, object]) -> nn.Module:
-    return torchvision.models.get_model(name, **options)  # type: ignore[no-any-return]  # untyped
+    from torchvision import models
+
+    return models.get_model(name, **options)  # type: ignore[no-any-return]  # untyped

@@ -11,8 +11,8 @@ from torch import nn
 
 from graphs.errors import LayerError, ModelError
 from pipeline.hooks import capture, resolve_layers
+from pipeline.layer_info import LayerInfo
 from pipeline.models import load_model
-from pipeline.tracing import LayerInfo
 
 DATA = Path(os.environ.get("STRATAGRAPH_DATA", "/nonexistent"))
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="STRATAGRAPH_DATA is not set")

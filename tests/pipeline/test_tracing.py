@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 from graphs.errors import ModelError
 from pipeline.models import load_model
-from pipeline.tracing import LayerInfo, evaluating, run_model, trace_layers
+from pipeline.tracing import evaluating, run_model, trace_layers
 
 
 def hooks(model):
@@ -130,20 +130,3 @@ def test_channels_at_the_end_are_noticed():
     )  # fmt: skip
     layers = trace_layers(model, torch.zeros(1, 3, 5, 5))
     assert [layer.channel_axis for layer in layers] == [1, 1, -1, -1, 1, 1, 1, 1]
-
-
-@pytest.mark.parametrize(
-    ("shape", "axis", "pool", "values"),
-    [
-        ((16, 8, 8), 1, "none", 16 * 8 * 8),
-        ((16, 8, 8), 1, "avg", 16),
-        ((8, 8, 16), -1, "avg", 16),
-        ((65, 128), 1, "cls", 128),
-        ((65, 128), 1, "mean", 128),
-        ((512,), 1, "avg", 512),
-        ((512,), 1, "cls", 512),
-    ],
-)
-def test_values_that_pooling_keeps(shape, axis, pool, values):
-    layer = LayerInfo(index=0, name="a", type="A", shape=shape, channel_axis=axis)
-    assert layer.stored_values(pool) == values
