@@ -10,7 +10,19 @@ from torch import Tensor, nn
 from torch.autograd.graph import Node
 
 from graphs.errors import ModelError
-from pipeline.layer_info import LayerInfo
+from pipeline.layer_info import LayerInfo, Pool
+
+__all__ = [
+    "Call",
+    "LayerInfo",
+    "Pool",
+    "Trace",
+    "evaluating",
+    "run_model",
+    "tensors_in",
+    "trace_layers",
+    "trace_model",
+]
 
 
 @dataclass(kw_only=True)
