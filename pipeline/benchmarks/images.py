@@ -3,11 +3,16 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from pipeline.benchmarks.setting import Setting
 from pipeline.data import ImageData, load_data
-from pipeline.options import Images, Network
+from pipeline.devices import parse_bytes
+from pipeline.forward import Forward
+from pipeline.hooks import resolve_layers
+from pipeline.models import load_model
+from pipeline.options import Images, Machine, Network
 
 MODEL = "resnet20"
 WEIGHTS = "weights/resnet20-12fca82f.th"
@@ -37,6 +42,14 @@ class Workload:
         """Open the images."""
         chosen = self.images
         return load_data(chosen.dataset, path=chosen.data, normalize=chosen.normalize)
+
+    def forward(self) -> Forward:
+        """Make the network ready, as stage 1 does."""
+        data = self.load()
+        model = load_model(self.network.model, weights=self.network.weights)
+        layers = resolve_layers(model, "blocks", data.images([0]))
+        memory = parse_bytes(Machine().memory)
+        return Forward.prepare(model, data, layers, memory=memory, device=torch.device("cpu"))
 
 
 def prepare(setting: Setting, samples: int) -> Workload:

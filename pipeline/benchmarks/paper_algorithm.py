@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 NORM_FLOOR = 1e-8
 
 
-def paper_modularity(values: NDArray[np.float32], labels: NDArray[np.int64], *, k: int) -> float:
+def paper_modularity(values: NDArray[np.floating], labels: NDArray[np.int64], *, k: int) -> float:
     """Q of the true classes: full similarity matrix, a heap a row, a NetworkX graph.
 
     Parameters
@@ -53,7 +53,7 @@ def paper_modularity(values: NDArray[np.float32], labels: NDArray[np.int64], *, 
     return float(nx.community.modularity(graph, classes, weight="weight"))
 
 
-def _similarities(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def _similarities(values: NDArray[np.floating]) -> NDArray[np.float32]:
     rows = torch.nn.functional.normalize(torch.from_numpy(values), dim=1, eps=NORM_FLOOR)
     product: NDArray[np.float32] = (rows @ rows.T).numpy()
     return product

@@ -7,8 +7,6 @@ import torch
 
 from pipeline.benchmarks.images import prepare
 from pipeline.benchmarks.setting import Case, Measured, Setting, alternate
-from pipeline.forward import LARGEST_BATCH, place
-from pipeline.models import load_model
 from pipeline.options import Machine
 from pipeline.stage1_activations import dump_activations
 
@@ -20,12 +18,10 @@ def measure_stage1(setting: Setting) -> Measured:
     and traces the network and writes every layer's activations to disk.
     """
     workload = prepare(setting, setting.size(5000, quick=64))
-    model = load_model(workload.network.model, weights=workload.network.weights)
-    place(model, torch.device("cpu"))
-    data = workload.load()
+    bare = workload.forward()
     batches = [
-        data.images(part).contiguous(memory_format=torch.channels_last)
-        for part in np.array_split(np.arange(len(data)), -(-len(data) // LARGEST_BATCH))
+        bare.data.images(part).contiguous(memory_format=bare.memory_format)
+        for part in np.split(np.arange(len(bare.data)), range(bare.size, len(bare.data), bare.size))
     ]
     run = setting.scratch / "run"
 
@@ -40,7 +36,7 @@ def measure_stage1(setting: Setting) -> Measured:
     @torch.inference_mode()
     def forward() -> None:
         for batch in batches:
-            model(batch)
+            bare.model(batch)
 
     forward()  # what torch sets up in its first pass is no cost of either side
     seconds, baseline = alternate(
