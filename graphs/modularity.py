@@ -6,8 +6,10 @@ layer's features, Lu et al. 2022, section 3.2.
 """
 
 import math
+import sys
 from dataclasses import dataclass, field
 from functools import cached_property
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -288,3 +290,16 @@ def _shares(
         share=(leaving + entering) / (2 * weight),
         clipped=clipped,
     )
+
+
+class _CallableModule(ModuleType):
+    """Both ``from graphs import modularity`` and ``graphs.modularity.modularity`` are promised.
+
+    A package attribute can be the function or this module, not both: so the module can be called.
+    """
+
+    def __call__(self, indices: ArrayLike, weights: ArrayLike, labels: ArrayLike) -> Modularity:
+        return modularity(indices, weights, labels)
+
+
+sys.modules[__name__].__class__ = _CallableModule

@@ -49,6 +49,7 @@ app = App(
     result_action="return_value",
     exit_on_error=False,
     print_error=False,
+    suppress_keyboard_interrupt=False,
 )
 for _name, (_path, _help) in COMMANDS.items():
     app.command(_path, name=_name, help=_help)
@@ -87,3 +88,7 @@ def main(tokens: Sequence[str] | None = None) -> None:
 def run_command(name: str) -> None:
     """Run one command with the arguments of this process: the door of the stage scripts."""
     main([name, *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    main()

@@ -10,18 +10,18 @@ from pathlib import Path
 log = logging.getLogger("stratagraph")
 
 
-class _NoteFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
+class _Notes(logging.Handler):
+    """Writes to standard error as it is at the moment, not as it was at the first note."""
+
+    def emit(self, record: logging.LogRecord) -> None:
         prefix = "note: " if record.levelno >= logging.WARNING else ""
-        return prefix + record.getMessage()
+        sys.stderr.write(f"{prefix}{record.getMessage()}\n")
 
 
 def show_notes() -> None:
     """Send what the stages have to say to standard error. Called by the command line only."""
     if not log.handlers:
-        handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(_NoteFormatter())
-        log.addHandler(handler)
+        log.addHandler(_Notes())
         log.setLevel(logging.INFO)
         log.propagate = False
 

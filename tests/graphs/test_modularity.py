@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 """Q against fractions worked out by hand, against igraph and networkx, and its invariants."""
 
 import math
@@ -219,3 +222,19 @@ def test_bad_lists_are_refused(indices, weights, labels, message):
 def test_bad_edges_are_refused(edges, weights, labels, message):
     with pytest.raises(GraphError, match=message):
         modularity_of_edges(edges, weights, labels)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from graphs import modularity",
+        "from graphs.modularity import modularity",
+        "import graphs.modularity; modularity = graphs.modularity.modularity",
+        "import graphs.modularity as home; modularity = home.modularity",
+        "import graphs; from graphs import knn; modularity = graphs.modularity",
+    ],
+)
+def test_every_way_to_import_it_gives_the_same(statement):
+    code = f"{statement}; print(float(modularity([[1], [0], [3], [2]], [[1.0]] * 4, [0, 0, 1, 1])))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "0.5\n"
