@@ -4,13 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 # One core a worker: tests run side by side, and so do torch's and FAISS' threads.
 ONE_CORE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+READERS := graphology@0.26.0 graphology-types@0.24.8 graphology-graphml@0.5.2 graphology-gexf@0.13.2
 
 .PHONY: demo test lint bench clean
 
 demo: $(VENV)/.base
 	$(BIN)/stratagraph demo --out runs/demo
 
-test: $(VENV)/.dev tests/readers/node_modules
+test: $(VENV)/.dev node_modules
 	$(ONE_CORE) $(BIN)/python -m pytest -n auto
 
 lint: $(VENV)/.dev
@@ -23,7 +24,7 @@ bench: $(VENV)/.dev
 	$(BIN)/stratagraph bench --out runs/bench.json
 
 clean:
-	rm -rf $(VENV) runs tests/readers/node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) runs node_modules build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -39,7 +40,7 @@ $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
 	touch $@ $(VENV)/.base
 
 # Gephi Lite's own parsers, for the tests of the exports; those tests are skipped without npm.
-tests/readers/node_modules: tests/readers/package.json
+node_modules:
 	@if command -v npm >/dev/null; then \
-	  cd tests/readers && npm install --silent --no-package-lock --no-audit --no-fund && touch node_modules; \
+	  npm install --silent --no-save --no-package-lock --no-audit --no-fund --prefix . $(READERS); \
 	else echo "npm not found: tests with graphology are skipped"; fi

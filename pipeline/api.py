@@ -25,10 +25,10 @@ from pipeline.devices import format_bytes, parse_bytes, resolve_device
 from pipeline.dumping import check_finite, node_frame
 from pipeline.forward import Forward
 from pipeline.hooks import resolve_layers
+from pipeline.layer_info import LayerInfo, Pool
 from pipeline.models import load_model
 from pipeline.stage1_activations import VARIANT, check_classes
 from pipeline.summary import curve_table, reading
-from pipeline.tracing import LayerInfo, Pool
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -18,7 +18,7 @@ from graphs.runs import RepeatFolder, holds
 from graphs.tables import ShardWriter, read_frame, shard_size, write_table
 from pipeline.data import ImageData
 from pipeline.forward import Batch, Forward
-from pipeline.tracing import LayerInfo
+from pipeline.layer_info import LayerInfo
 
 PART_ROWS = 2048
 WAITING = 1  # batches that may wait for the writer

@@ -12,8 +12,8 @@ from torch import nn
 
 from pipeline.data import ImageData
 from pipeline.hooks import capture
+from pipeline.layer_info import LayerInfo, Pool
 from pipeline.placement import place
-from pipeline.tracing import LayerInfo, Pool
 
 LARGEST_BATCH = 256
 Dtype = Literal["float32", "float16"]

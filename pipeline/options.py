@@ -12,7 +12,7 @@ from cyclopts import Group, Parameter
 
 from graphs.neighbors.knn import Engine
 from graphs.neighbors.knn_graph import Metric
-from pipeline.tracing import Pool
+from pipeline.layer_info import Pool
 
 Dataset = Literal[
     "digits",

@@ -24,9 +24,9 @@ from pipeline.devices import (
 from pipeline.dumping import NodeSet, dump_node_set
 from pipeline.forward import Forward
 from pipeline.hooks import resolve_layers
+from pipeline.layer_info import LayerInfo, Pool
 from pipeline.models import load_model
 from pipeline.options import Features, Images, Machine, Network, channels_for
-from pipeline.tracing import LayerInfo, Pool
 
 VARIANT = "clean"
 

@@ -1,9 +1,8 @@
-import subprocess
-import sys
-
 """Q against fractions worked out by hand, against igraph and networkx, and its invariants."""
 
 import math
+import subprocess
+import sys
 from fractions import Fraction
 
 import igraph

@@ -53,8 +53,14 @@ def test_every_option_has_a_description(name, capsys, monkeypatch):
 
 
 def test_help_needs_no_torch():
-    code = "import sys; from pipeline.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
-    code += "print('torch' in sys.modules, 'pandas' in sys.modules)"
+    code = """
+import sys
+from pipeline.cli import main
+try:
+    main(["--help"])
+except SystemExit:
+    print("torch" in sys.modules, "pandas" in sys.modules)
+"""
     done = run_python("-c", code)
     assert done.stdout.splitlines()[-1] == "False False"
     assert all(name in done.stdout for name in COMMANDS)
@@ -213,8 +219,6 @@ def test_train_gives_weights_that_run_takes(tmp_path, capsys):
     assert captured.out == f"{folder / 'weights.pt'}\n"
     assert "test accuracy 0." in captured.err
     with pytest.raises(SystemExit) as status:
-        main(
-            ["run", "--model", "mlp", "--weights", str(folder / "weights.pt"), "--samples", "60"]
-            + ["--repeats", "1", "--out", str(tmp_path / "run")]
-        )
+        weights = ["--weights", str(folder / "weights.pt"), "--out", str(tmp_path / "run")]
+        main(["run", "--model", "mlp", "--samples", "60", "--repeats", "1", *weights])
     assert status.value.code == 0
