@@ -7,7 +7,7 @@ import torch
 
 from pipeline.benchmarks.images import prepare
 from pipeline.benchmarks.setting import Case, Measured, Setting, alternate
-from pipeline.options import Machine
+from pipeline.options import Machine, Work
 from pipeline.stage1_activations import dump_activations
 
 
@@ -30,7 +30,8 @@ def measure_stage1(setting: Setting) -> Measured:
             run,
             network=workload.network,
             images=workload.images,
-            machine=Machine(device="cpu", progress=False),
+            machine=Machine(device="cpu"),
+            work=Work(progress=False),
         )
 
     @torch.inference_mode()
