@@ -30,7 +30,7 @@ def paper_modularity(values: NDArray[np.floating], labels: NDArray[np.int64], *,
     -----
     Lu et al., "Understanding the Dynamics of DNNs Using Graph Modularity", ECCV 2022, section 3.2.
     Like their released code the heap looks entries up in the NumPy row (``key=row.take``); unlike
-    it, the similarities are one matrix product and not a call a pair, which would take hours.
+    it, the similarities are one matrix product and not a call per pair, which is slower still.
 
     Examples
     --------
