@@ -173,8 +173,9 @@ def published_curve(path: str | Path, *, model: str, dataset: str) -> pd.DataFra
     try:
         curves = pd.read_csv(path)
     except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise TableError(
-            f"{path} cannot be read as CSV: {error}", "give the file with the published curves"
+            f"{path} cannot be read as CSV ({reason})", "give the file with the published curves"
         ) from error
     _require(curves, Path(path).name, ["figure", "model", "dataset", "setting", "x", "Q"])
     chosen = (

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from graphs.errors import CorruptFileError, RunError, SchemaError, TableError
 from graphs.files import read_json, write_json
@@ -15,7 +15,16 @@ from graphs.tables import read_metadata
 
 FORMAT = "run/1"
 Stage = Literal["activations", "edges", "communities"]
+# what later stages read of each stage's entry
+NEEDED: dict[Stage, set[str]] = {
+    "activations": {"identity", "parameters", "label_names", "sets"},
+    "edges": {"parameters"},
+    "communities": {"parameters", "digest", "exports", "figures"},
+}
 STAGES: tuple[Stage, ...] = ("activations", "edges", "communities")
+MetricTable = Literal["layers", "classes", "communities", "nodes"]
+METRIC_TABLES: tuple[MetricTable, ...] = get_args(MetricTable)
+FIGURES = ("curve.svg", "curve.png", "classes.svg", "classes.png")
 PACKAGES = (
     "stratagraph",
     "torch",
@@ -94,16 +103,31 @@ class Run:
                     f"this version reads {FORMAT!r}",
                     "use the version of stratagraph that wrote it, or another --out",
                 )
+            self._check_manifest()
         elif root.is_dir() and any(root.iterdir()) and not any(root.glob("variant=*")):
             raise RunError(f"{root} holds files that are no run", "choose another --out folder")
         else:
             self.manifest = {}
 
+    def _check_manifest(self) -> None:
+        """Refuse a manifest that lacks what the stages read from it."""
+        stages = self.manifest.get("stages")
+        whole = isinstance(stages, dict) and all(
+            isinstance(stages[name], dict) and needed <= stages[name].keys()
+            for name, needed in NEEDED.items()
+            if name in stages
+        )
+        if not whole:
+            raise RunError(
+                f"{self.manifest_path} lacks entries that stratagraph writes",
+                "delete it and run the stages again; what is whole is kept",
+            )
+
     def repeat(self, variant: str, repeat: int) -> RepeatFolder:
         """Return the folder of one node set."""
         return RepeatFolder(self.root, variant, repeat)
 
-    def table(self, name: Literal["layers", "classes", "communities", "nodes"]) -> Path:
+    def table(self, name: MetricTable) -> Path:
         """Return the path of a metric table."""
         return self.root / "metrics" / f"{name}.parquet"
 
@@ -155,12 +179,32 @@ class Run:
                 path.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove everything that a run writes, and nothing else."""
-        for pattern in ("variant=*", "metrics", "exports", "figures"):
-            for path in self.root.glob(pattern):
-                shutil.rmtree(path)
+        """Remove everything that a run writes; files of the user beside them stay."""
         self.manifest_path.unlink(missing_ok=True)
         self.manifest = {}
+        for folder in (*self.root.glob("variant=*"), self.parts):
+            shutil.rmtree(folder, ignore_errors=True)
+        tables = [self.table(name) for name in METRIC_TABLES]
+        figures = [self.figures / name for name in FIGURES]
+        for path in (*tables, *figures, *self.graph_files()):
+            path.unlink(missing_ok=True)
+        for folder in (self.parts.parent, self.figures, self.exports):
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
+
+    def graph_files(self, name: str = "*") -> list[Path]:
+        """Return the graph files of one node set, ``clean-r0``, or of all."""
+        kinds = ("_L[0-9][0-9]*_*.graphml", "_union.graphml", "_dynamic.gexf")
+        return [
+            path
+            for kind in kinds
+            for packed in ("", ".gz")
+            for path in sorted(self.exports.glob(f"{name}{kind}{packed}"))
+        ]
+
+    def size(self) -> int:
+        """Return what the run's node sets take on disk, in bytes."""
+        return sum(path.stat().st_size for path in self.root.glob("variant=*/**/*.parquet"))
 
 
 def holds(path: Path, name: TableName, digest: str) -> bool:

@@ -22,13 +22,14 @@ from pipeline.console import log
 from pipeline.data import ImageData, draw_samples, from_arrays
 from pipeline.data.sampling import Sampling
 from pipeline.devices import format_bytes, parse_bytes, resolve_device
-from pipeline.dumping import check_finite, node_frame
+from pipeline.dumping import check_values, node_frame
 from pipeline.forward import Forward
 from pipeline.hooks import resolve_layers
 from pipeline.layer_info import LayerInfo, Pool
 from pipeline.models import load_model
 from pipeline.stage1_activations import VARIANT, check_classes
 from pipeline.summary import curve_table, reading
+from pipeline.tracing import evaluating
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -140,7 +141,7 @@ def analyze(
     --------
     >>> from pipeline.data import load_data
     >>> found = analyze("mlp", load_data("digits"), samples=200, repeats=2, layers="all")
-    >>> found.layers["modularity"].between(-0.5, 1).all()
+    >>> bool(found.layers["modularity"].between(-0.5, 1).all())
     True
     """
     images = data if isinstance(data, ImageData) else from_arrays(*data)
@@ -153,7 +154,7 @@ def analyze(
         log.warning("%s", draw.note)
     check_classes(images, draw.indices)
     budget, target = parse_bytes(memory), resolve_device(device)
-    with evaluating(model):
+    with evaluating(model), _at_home(model):
         chosen = resolve_layers(model, layers, images.images([0]))
         _check_memory(chosen, pool, samples, budget)
         forward = Forward.prepare(model, images, chosen, memory=budget, device=target, pool=pool)
@@ -183,15 +184,12 @@ def analyze(
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put a network into eval mode for a while; afterwards it is in its mode and place again."""
-    was_training = model.training
+def _at_home(model: nn.Module) -> Iterator[None]:
+    """Put a network back on its device afterwards."""
     home = next((tensor.device for tensor in model.parameters()), None)
-    model.eval()
     try:
         yield
     finally:
-        model.train(was_training)
         if home is not None:
             model.to(home)
 
@@ -217,7 +215,7 @@ def _gather(
     frames = []
     for batch in forward.batches(indices, range(n)):
         for layer in layers:
-            check_finite(batch.activations[layer.name], layer, indices[batch.nodes], "float32")
+            check_values(batch.activations[layer.name], layer, indices[batch.nodes], forward)
             values[layer.name][batch.nodes] = batch.activations[layer.name]
         frames.append(node_frame(batch, indices[batch.nodes], forward.data))
     return values, pd.concat(frames, ignore_index=True)

@@ -3,16 +3,17 @@
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated
+from importlib import metadata
+from typing import Annotated, Any
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter, Token, convert
 
 from graphs.errors import StratagraphError
 from pipeline.console import show_notes
 
 DONE, ERROR, USAGE, INTERRUPTED = 0, 1, 2, 130
 
-# name: (function, the first line of its docstring)
+# name: (function, the first line of its docstring), in the order in which they are used
 COMMANDS = {
     "demo": (
         "pipeline.demo:demo",
@@ -20,6 +21,7 @@ COMMANDS = {
     ),
     "inspect": ("pipeline.inspect_command:inspect_layers", "List the layers of a network."),
     "train": ("pipeline.train_command:train_network", "Train a network by the paper's recipe."),
+    "run": ("pipeline.run:run_stages", "Run the three stages one after the other."),
     "activations": (
         "pipeline.stage1_activations:dump_activations",
         "Stage 1: run a network on images and write what its layers put out.",
@@ -32,7 +34,6 @@ COMMANDS = {
         "pipeline.stage3_communities:measure_graphs",
         "Stage 3: measure the graphs; write tables, figures and files for Gephi.",
     ),
-    "run": ("pipeline.run:run_stages", "Run the three stages one after the other."),
     "export": (
         "pipeline.export_command:export_graphs",
         "Write the graphs of a run for Gephi again.",
@@ -40,49 +41,90 @@ COMMANDS = {
     "bench": ("pipeline.bench:run_benchmarks", "Time stratagraph against what it replaces."),
 }
 
-app = App(
-    name="stratagraph",
-    help="How a network separates classes, layer by layer: k-NN graphs and their modularity.",
-    help_epilogue="A command says what it does and takes with --help. Every one knows --debug: "
-    "the full traceback of an error.",
-    version_flags=["--version"],
-    result_action="return_value",
-    exit_on_error=False,
-    print_error=False,
-    suppress_keyboard_interrupt=False,
-)
-for _name, (_path, _help) in COMMANDS.items():
-    app.command(_path, name=_name, help=_help)
+
+def _whole_numbers(kind: type, tokens: Sequence[Token]) -> Any:
+    """Convert as cyclopts does, but refuse 20.5 where a whole number is asked for."""
+    if kind is int and not tokens[0].value.lstrip("+-").isdecimal():
+        raise ValueError(f"{tokens[0].value!r} is no whole number")
+    return convert(kind, tokens)
 
 
-@app.meta.default
-def _launch(
-    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
-    debug: Annotated[bool, Parameter(negative="")] = False,
-) -> int:
-    """Run one command and turn what comes back into an exit status."""
+def _build(tokens: Sequence[str]) -> App:
+    """Register the commands by import path; the one that is called shows its own docstring."""
+    app = App(
+        name="stratagraph",
+        help="How a network separates classes, layer by layer: k-NN graphs and their modularity.",
+        version_flags=["--version"],
+        version=lambda: metadata.version("stratagraph"),
+        default_parameter=Parameter(converter=_whole_numbers, negative_iterable=()),
+        result_action="return_value",
+        exit_on_error=False,
+        print_error=False,
+        suppress_keyboard_interrupt=False,
+    )
+    for place, (name, (path, summary)) in enumerate(COMMANDS.items()):
+        app.command(path, name=name, help=None if name in tokens else summary, sort_key=place)
+    return app
+
+
+def main(tokens: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit status."""
+    tokens = sys.argv[1:] if tokens is None else list(tokens)
+    app = _build(tokens)
+    group = Group("Errors", sort_key=99)
+
+    @app.meta.default
+    def launch(
+        *rest: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+        debug: Annotated[bool, Parameter(negative="", group=group, show_default=False)] = False,
+    ) -> int:
+        """Run one command and turn what comes back into an exit status.
+
+        Parameters
+        ----------
+        debug
+            Show where in the program an error arose.
+        """
+        return _run(app, rest, debug=debug)
+
+    try:
+        status = app.meta(tokens, result_action="return_value", exit_on_error=False)
+    except CycloptsError as error:
+        status = _usage(error)
+    sys.exit(status)
+
+
+def _run(app: App, tokens: Sequence[str], *, debug: bool) -> int:
     show_notes()
     try:
         result = app(tokens)
+    except CycloptsError as error:
+        return _usage(error)
+    except KeyboardInterrupt:
+        sys.stderr.write("stratagraph: interrupted; the same command goes on from here\n")
+        return INTERRUPTED
     except StratagraphError as error:
         if debug:
             traceback.print_exc()
         sys.stderr.write(f"stratagraph: error: {error}\n")
         return ERROR
-    except CycloptsError as error:
-        sys.stderr.write(f"stratagraph: {' '.join(str(error).split())}\n")
-        return USAGE
-    except KeyboardInterrupt:
-        sys.stderr.write("stratagraph: interrupted; the same command goes on from here\n")
-        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 (the last stop: a fault of ours is one line too)
+        if debug:
+            traceback.print_exc()
+        cause = " ".join(f"{type(error).__name__}: {error}".split())
+        sys.stderr.write(
+            f"stratagraph: error: unexpected {cause}; this is a fault of stratagraph: run it again "
+            "with --debug and report what it shows\n"
+        )
+        return ERROR
     if result is not None:
         sys.stdout.write(f"{result}\n")
     return DONE
 
 
-def main(tokens: Sequence[str] | None = None) -> None:
-    """Run the command line and leave with its exit status."""
-    sys.exit(app.meta(tokens, result_action="return_value", exit_on_error=False))
+def _usage(error: CycloptsError) -> int:
+    sys.stderr.write(f"stratagraph: error: {' '.join(str(error).split())}\n")
+    return USAGE
 
 
 def run_command(name: str) -> None:

@@ -61,10 +61,21 @@ def progress_bar(
         TextColumn(unit),
         TimeRemainingColumn(compact=True),
     )
-    visible = show and console.is_terminal
+    visible = show and total > 0 and console.is_terminal
     with Progress(*columns, console=console, disable=not visible) as bar:
         task = bar.add_task(what, total=total)
         yield lambda units: bar.update(task, advance=units)
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a number with its noun.
+
+    Examples
+    --------
+    >>> plural(1, "layer"), plural(1200, "layer")
+    ('1 layer', '1,200 layers')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def command_line() -> str:

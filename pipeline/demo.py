@@ -2,10 +2,8 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
 
 import pandas as pd
-from cyclopts import Parameter
 from matplotlib.axes import Axes
 
 from graphs.plots import plot_curve
@@ -13,7 +11,7 @@ from graphs.runs import Run
 from graphs.tables import read_frame
 from pipeline.console import log
 from pipeline.figures import save_figure
-from pipeline.options import Features, Images, Machine, Network
+from pipeline.options import Flag, Images, Network, Work
 from pipeline.run import run_stages
 from pipeline.summary import reading
 from pipeline.train_command import train_network
@@ -28,7 +26,7 @@ IMAGES = Images(dataset="digits", samples=190, repeats=3)
 def demo(
     out: Path = Path("runs/demo"),
     *,
-    force: Annotated[bool, Parameter(negative="")] = False,
+    force: Flag = False,
     progress: bool = True,
 ) -> Path:
     """Train two small networks on handwritten digits and measure them.
@@ -59,8 +57,7 @@ def demo(
             out / model,
             network=Network(model=model, weights=str(weights)),
             images=IMAGES,
-            features=Features(),
-            machine=Machine(force=force, progress=progress, device="auto"),
+            work=Work(force=force, progress=progress),
         )
         curves.append(read_frame(Run(out / model).table("layers"), "layers").assign(run=model))
     both = pd.concat(curves, ignore_index=True)

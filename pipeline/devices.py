@@ -134,13 +134,15 @@ def require_disk(folder: str | Path, needed_bytes: int) -> None:
         )
 
 
-def require_writable(folder: str | Path) -> None:
+def require_writable(folder: str | Path, *, option: str = "--out") -> None:
     """Refuse an output folder that cannot be made or written to; nothing is left behind.
 
     Parameters
     ----------
     folder : str or Path
         It need not exist yet.
+    option : str
+        Which option named it.
 
     Raises
     ------
@@ -155,7 +157,7 @@ def require_writable(folder: str | Path) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         raise RunError(
-            f"{folder} cannot be written to ({reason})", "choose another --out"
+            f"{folder} cannot be written to ({reason})", f"choose another {option}"
         ) from error
 
 

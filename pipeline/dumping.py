@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from graphs.errors import ActivationError, CorruptFileError, SchemaError
+from graphs.errors import ActivationError, CorruptFileError, LayerError, SchemaError
 from graphs.files import digest_json
 from graphs.runs import RepeatFolder, holds
 from graphs.tables import ShardWriter, read_frame, shard_size, write_table
@@ -160,7 +160,7 @@ class _PartWriter:
     def _write(self, batch: Batch) -> None:
         for layer in self._set.layers:
             values = batch.activations[layer.name]
-            check_finite(values, layer, self._set.samples[batch.nodes], self._forward.dtype)
+            check_values(values, layer, self._set.samples[batch.nodes], self._forward)
             self._shards[layer.name].write(batch.nodes, values)
         self._frames.append(node_frame(batch, self._set.samples[batch.nodes], self._forward.data))
 
@@ -199,16 +199,25 @@ def node_frame(batch: Batch, samples: NDArray[np.int64], data: ImageData) -> pd.
     return frame
 
 
-def check_finite(
-    values: NDArray[np.floating], layer: LayerInfo, samples: NDArray[np.int64], dtype: str
+def check_values(
+    values: NDArray[np.floating], layer: LayerInfo, samples: NDArray[np.int64], forward: Forward
 ) -> None:
-    """Check that one layer's activations of a batch are finite.
+    """Check that one layer's activations of a batch are finite and as many as were announced.
 
     Raises
     ------
     ActivationError
         Naming the layer and the sample.
+    LayerError
+        Where the layer's output has another size than when it was looked at.
     """
+    expected = (len(samples), layer.stored_values(forward.pool))
+    if values.shape != expected:
+        raise LayerError(
+            f"layer {layer.index} ({layer.name}) put out {values.shape} values for a batch, not "
+            f"{expected}: its size depends on the batch",
+            "leave the layer out with --layers",
+        )
     with np.errstate(over="ignore", invalid="ignore"):
         total = values.sum(dtype=np.float32)
     # A finite sum proves it; an infinite one may be an overflow of the sum itself.
@@ -217,7 +226,7 @@ def check_finite(
     row, column = (int(at[0]) for at in np.nonzero(~np.isfinite(values)))
     where = f"layer {layer.index} ({layer.name}), sample {samples[row]}: activation {column}"
     found = "NaN" if np.isnan(values[row, column]) else "infinite"
-    if dtype == "float16":
+    if forward.dtype == "float16":
         raise ActivationError(
             f"{where} is {found} in float16, whose largest number is 65504", "use --dtype float32"
         )

@@ -1,15 +1,14 @@
 """`stratagraph export`: the graph files of a finished run, written again."""
 
 from pathlib import Path
-from typing import Annotated
-
-from cyclopts import Parameter
 
 from graphs.export import export_dynamic
 from graphs.export.gexf import Representation
 from graphs.runs import Run
 from graphs.snapshots import DynamicGraph, Snapshot
 from graphs.tables import read_frame
+from pipeline.devices import require_writable
+from pipeline.options import Flag
 from pipeline.stage2_edges import read_edges
 
 
@@ -17,7 +16,7 @@ def export_graphs(
     out: Path,
     *,
     to: Path | None = None,
-    gzip: Annotated[bool, Parameter(negative="")] = False,
+    gzip: Flag = False,
     representation: Representation = "interval",
 ) -> Path:
     """Write the graphs of a run for Gephi again.
@@ -50,6 +49,7 @@ def export_graphs(
     source, seed = run.stage("activations"), run.stage("communities")["parameters"]["seed"]
     run.stage("edges")
     folder = to or run.exports
+    require_writable(folder, option="--to" if to else "--out")
     layers = read_frame(run.table("layers"), "layers")
     metrics = read_frame(run.table("nodes"), "node_metrics")
     for item in source["sets"]:

@@ -54,7 +54,7 @@ def draw_figures(
     tables: MetricTables,
     parameters: dict[str, Any],
     *,
-    published: Path | None = None,
+    published: pd.DataFrame | None = None,
 ) -> list[str]:
     """Draw the curve and the classes of a run.
 
@@ -66,8 +66,8 @@ def draw_figures(
         The metric tables of one variant.
     parameters : dict
         What stage 1 recorded: for the title, and to find the published curve.
-    published : Path, optional
-        CSV of published curves; one of the same network and data set is drawn behind.
+    published : DataFrame, optional
+        A published curve to draw behind (`find_published`).
 
     Returns
     -------
@@ -77,12 +77,11 @@ def draw_figures(
     given = parameters["given"]["data"]
     source = "/".join(Path(given).parts[-2:]) if given else parameters["dataset"]
     title = f"{parameters['model']}, {source}"
-    behind = _find_published(published, parameters) if published else None
     depth = tables.layers["layer_index"].nunique()
     width = min(16.0, 5.0 + 0.3 * depth)
 
     def curve(ax: Axes) -> None:
-        plot_curve(tables.layers, ax, published=behind).set_title(title, loc="left")
+        plot_curve(tables.layers, ax, published=published).set_title(title, loc="left")
 
     def classes(ax: Axes) -> None:
         plot_classes(tables.classes, ax).set_title(title, loc="left")
@@ -94,8 +93,21 @@ def draw_figures(
     ]
 
 
-def _find_published(path: Path, parameters: dict[str, Any]) -> pd.DataFrame | None:
-    """Look for the published curve by the data set's name, then by the names in its path."""
+def find_published(path: Path, parameters: dict[str, Any]) -> pd.DataFrame | None:
+    """Look for the published curve by the data set's name, then by the names in its path.
+
+    Parameters
+    ----------
+    path : Path
+        CSV of published curves.
+    parameters : dict
+        What stage 1 recorded.
+
+    Raises
+    ------
+    TableError
+        When the file cannot be read.
+    """
     given = Path(parameters["given"]["data"] or "")
     candidates = [parameters["dataset"], *given.parts, given.stem]
     for name in candidates:

@@ -14,6 +14,7 @@ from pipeline.data import ImageData
 from pipeline.hooks import capture
 from pipeline.layer_info import LayerInfo, Pool
 from pipeline.placement import place
+from pipeline.tracing import run_model
 
 LARGEST_BATCH = 256
 Dtype = Literal["float32", "float16"]
@@ -143,7 +144,7 @@ class Forward:
                 if start + self.size < nodes.stop:
                     coming = decoder.submit(decode, start + self.size)
                 images = pixels.to(self.device, memory_format=self.memory_format)
-                predicted, confidence = _predict(self.model(images))
+                predicted, confidence = _predict(run_model(self.model, images))
                 outputs = {name: value.numpy() for name, value in captured.outputs.items()}
                 yield Batch(part, outputs, predicted, confidence)
 

@@ -171,7 +171,7 @@ def capture(
     torch.Size([2, 3])
     """
     infos = [layer for layer in layers if isinstance(layer, LayerInfo)]
-    _check_pool(infos, pool)
+    require_pool(infos, pool)
     axes = {info.name: info.channel_axis for info in infos}
     names = [layer if isinstance(layer, str) else layer.name for layer in layers]
     modules = [_module(model, name) for name in names]
@@ -253,7 +253,14 @@ def _fits(ndim: int, pool: Pool) -> bool:
     return pool == "none" or ndim <= 2 or ndim == (4 if pool == "avg" else 3)
 
 
-def _check_pool(layers: Sequence[LayerInfo], pool: Pool) -> None:
+def require_pool(layers: Sequence[LayerInfo], pool: Pool) -> None:
+    """Refuse a pooling that does not fit the outputs of some layers.
+
+    Raises
+    ------
+    LayerError
+        Naming the layers.
+    """
     misfits = [layer.name for layer in layers if not _fits(len(layer.shape) + 1, pool)]
     if misfits:
         raise _misfit(misfits, pool)

@@ -14,6 +14,7 @@ from graphs.neighbors.knn import Engine
 from graphs.neighbors.knn_graph import Metric
 from pipeline.layer_info import Pool
 
+Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 Dataset = Literal[
     "digits",
     "cifar10",
@@ -65,7 +66,7 @@ class Images:
         `none`, the name of a data set, or `m,m,m/s,s,s`: means and standard deviations. `auto`
         takes those of the data set where they are known, else `none`.
     samples
-        Images a repeat: the nodes of every graph.
+        Images per repeat: the nodes of every graph.
     repeats
         How many node sets are drawn.
     sampling
@@ -140,14 +141,31 @@ class Outputs:
         CSV of published curves, drawn behind yours where network and data set match.
     """
 
-    gzip: Annotated[bool, Parameter(negative="")] = False
+    gzip: Flag = False
     published: Path | None = None
+
+
+@Parameter(name="*", group=Group("Way of working", sort_key=7))
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """How a command goes about it.
+
+    Attributes
+    ----------
+    force
+        Do finished work again; stage 1 also replaces another run in the folder.
+    progress
+        Show progress bars; they are off anyway where the output is no terminal.
+    """
+
+    force: Flag = False
+    progress: bool = True
 
 
 @Parameter(name="*", group=Group("Machine", sort_key=6))
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """How the work is done.
+    """What the work may use.
 
     Attributes
     ----------
@@ -155,16 +173,10 @@ class Machine:
         What activations may take at a time, such as `4GiB`.
     device
         `auto` takes a GPU where there is one.
-    force
-        Do everything again, also in the folder of another run.
-    progress
-        Show progress bars; they are off anyway where the output is no terminal.
     """
 
     memory: str = "4GiB"
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    force: Annotated[bool, Parameter(negative="")] = False
-    progress: bool = True
 
 
 def channels_for(model: str) -> int | None:

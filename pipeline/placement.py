@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from graphs.errors import ModelError
+from pipeline.tracing import evaluating, run_model
 
 
 def place(model: nn.Module, device: torch.device, images: Tensor) -> torch.memory_format:
@@ -56,18 +57,5 @@ def answer(
     """
     # torch's hints do not know this form of the call
     model.to(device, memory_format=memory_format)  # type: ignore[call-overload]
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode():
-            return model(images.to(device, memory_format=memory_format))
-    # a user's network can raise anything
-    except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ModelError(
-            f"{type(model).__name__} cannot run on images of shape {tuple(images.shape[1:])} "
-            f"({reason})",
-            "choose a model for such images",
-        ) from error
-    finally:
-        model.train(was_training)
+    with evaluating(model), torch.inference_mode():
+        return run_model(model, images.to(device, memory_format=memory_format))

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from graphs.neighbors.knn import check_k
-from pipeline.options import Features, Images, Machine, Neighbours, Network, Outputs
+from graphs.plots import published_curve
+from pipeline.options import Features, Images, Machine, Neighbours, Network, Outputs, Work
 from pipeline.stage1_activations import dump_activations
 from pipeline.stage2_edges import build_edges
 from pipeline.stage3_communities import measure_graphs
@@ -18,6 +19,7 @@ def run_stages(
     neighbours: Neighbours | None = None,
     outputs: Outputs | None = None,
     machine: Machine | None = None,
+    work: Work | None = None,
 ) -> Path:
     """Run the three stages one after the other.
 
@@ -35,6 +37,8 @@ def run_stages(
     outputs
         For stage 3.
     machine
+        For stages 1 and 2.
+    work
         For all of them.
 
     Returns
@@ -44,7 +48,14 @@ def run_stages(
     """
     images = images or Images()
     neighbours = neighbours or Neighbours()
-    check_k(neighbours.k, images.samples)
-    dump_activations(out, network=network, images=images, features=features, machine=machine)
-    build_edges(out, neighbours=neighbours, machine=machine)
-    return measure_graphs(out, outputs=outputs, machine=machine)
+    outputs = outputs or Outputs()
+    # what can only fail later is looked at before the work begins
+    if images.samples > 0:
+        check_k(neighbours.k, images.samples)
+    if outputs.published:
+        published_curve(outputs.published, model=network.model, dataset=images.dataset)
+    dump_activations(
+        out, network=network, images=images, features=features, machine=machine, work=work
+    )
+    build_edges(out, neighbours=neighbours, machine=machine, work=work)
+    return measure_graphs(out, outputs=outputs, work=work)

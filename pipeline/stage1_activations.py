@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.errors import DataError, RunError, TableError
-from graphs.files import digest_file, digest_json
+from graphs.errors import DataError
+from graphs.files import digest_json
 from graphs.runs import Run
-from graphs.tables import read_metadata
-from pipeline.console import command_line, log, progress_bar
+from pipeline.console import command_line, log, plural, progress_bar
 from pipeline.data import Draw, ImageData, draw_samples, load_data
 from pipeline.devices import (
     format_bytes,
@@ -23,10 +22,11 @@ from pipeline.devices import (
 )
 from pipeline.dumping import NodeSet, dump_node_set
 from pipeline.forward import Forward
-from pipeline.hooks import resolve_layers
+from pipeline.hooks import require_pool, resolve_layers
+from pipeline.identity import describe, require_same_run
 from pipeline.layer_info import LayerInfo, Pool
 from pipeline.models import load_model
-from pipeline.options import Features, Images, Machine, Network, channels_for
+from pipeline.options import Features, Images, Machine, Network, Work, channels_for
 
 VARIANT = "clean"
 
@@ -38,6 +38,7 @@ def dump_activations(
     images: Images | None = None,
     features: Features | None = None,
     machine: Machine | None = None,
+    work: Work | None = None,
 ) -> Path:
     """Stage 1: run a network on images and write what its layers put out.
 
@@ -56,7 +57,9 @@ def dump_activations(
     features
         Layers, pooling, storage type.
     machine
-        Memory, device, and whether to do everything again.
+        Memory and device.
+    work
+        Whether to do finished work again, and to show progress.
 
     Returns
     -------
@@ -74,17 +77,11 @@ def dump_activations(
     RunError, ResourceError
         When `out` belongs to another run, or the disk or device cannot hold it.
     """
-    images, features, machine = images or Images(), features or Features(), machine or Machine()
+    images, features = images or Images(), features or Features()
+    machine, work = machine or Machine(), work or Work()
     memory, device = parse_bytes(machine.memory), resolve_device(machine.device)
     require_writable(out)
-    data = load_data(
-        images.dataset,
-        path=images.data,
-        split=images.split,
-        normalize=images.normalize,
-        channels=channels_for(network.model),
-        size=images.image_size,
-    )
+    data = _open_images(network, images)
     draw = draw_samples(
         data.labels, images.samples, images.repeats, sampling=images.sampling, seed=images.seed
     )
@@ -97,53 +94,71 @@ def dump_activations(
         seed=images.seed,
     )
     layers = resolve_layers(model, features.layers, data.images([0]))
+    require_pool(layers, features.pool)
     identity = describe(network, images, features, data)
-    run = claim(out, identity, force=machine.force)
-    run.sweep()
+    run = Run(out)
+    if not work.force:
+        require_same_run(run, identity)
     sets = [
         _node_set(run, repeat, indices, identity, layers)
         for repeat, indices in enumerate(draw.indices)
     ]
-    todo = [node_set.missing_parts() for node_set in sets]
+    todo = [item.parts() if work.force else item.missing_parts() for item in sets]
     waiting = sum(len(nodes) for parts in todo for nodes in parts)
     needed = waiting * stored_bytes(layers, features)
     _announce(sets, waiting, needed, draw)
-    require_disk(out, needed)
-    entry = {
-        "identity": digest_json(identity),
-        "parameters": {
-            **identity,
-            "repeats": images.repeats,
-            "layers": features.layers,
-            "given": {
-                "model": network.model,
-                "weights": network.weights,
-                "data": str(images.data) if images.data else None,
-                "normalize": images.normalize,
-                "memory": machine.memory,
-            },
-        },
-        "label_names": list(data.label_names),
-        "device": str(device),
-        "sets": [_describe_set(node_set, features.pool) for node_set in sets],
-    }
-    if waiting or run.recorded("activations").get("sets") != entry["sets"]:
-        run.reopen("activations")
+    # of a run that is replaced, the room is free again before the first byte is written
+    require_disk(out, max(0, needed - run.size()) if work.force else needed)
     forward = Forward.prepare(
-        model,
-        data,
-        layers,
-        memory=memory,
-        device=device,
-        pool=features.pool,
-        dtype=features.dtype,
+        model, data, layers, memory=memory, device=device, pool=features.pool, dtype=features.dtype
     )
-    with progress_bar("reading", waiting, show=machine.progress, unit="images") as advance:
+    described = [_describe_set(node_set, features.pool) for node_set in sets]
+    if work.force:
+        run.clear()
+    elif waiting or run.recorded("activations").get("sets") != described:
+        run.reopen("activations")
+    run.sweep()
+    with progress_bar("reading", waiting, show=work.progress, unit="images") as advance:
         for node_set, parts in zip(sets, todo, strict=True):
             dump_node_set(node_set, parts, forward, advance=advance)
             _remove_other_layers(node_set)
+    entry = {
+        "identity": digest_json(identity),
+        "parameters": identity | _resolved(network, images, features, machine),
+        "label_names": list(data.label_names),
+        "device": str(device),
+        "sets": described,
+    }
     run.finish("activations", entry, command=command_line())
     return out
+
+
+def _open_images(network: Network, images: Images) -> ImageData:
+    return load_data(
+        images.dataset,
+        path=images.data,
+        split=images.split,
+        normalize=images.normalize,
+        channels=channels_for(network.model),
+        size=images.image_size,
+    )
+
+
+def _resolved(
+    network: Network, images: Images, features: Features, machine: Machine
+) -> dict[str, Any]:
+    """Return the options that are not part of the identity, as they were given."""
+    return {
+        "repeats": images.repeats,
+        "layers": features.layers,
+        "given": {
+            "model": network.model,
+            "weights": network.weights,
+            "data": str(images.data) if images.data else None,
+            "normalize": images.normalize,
+            "memory": machine.memory,
+        },
+    }
 
 
 def check_classes(data: ImageData, indices: Sequence[NDArray[np.int64]]) -> None:
@@ -154,6 +169,13 @@ def check_classes(data: ImageData, indices: Sequence[NDArray[np.int64]]) -> None
     DataError
         Where all samples of a repeat are of one class: modularity is 0 then, whatever the graph.
     """
+    every = np.unique(data.labels)
+    if len(every) == 1:
+        raise DataError(
+            f"all {len(data)} images of {data.name} are of class "
+            f"{data.label_names[int(every[0])]!r}: one class leaves nothing to separate",
+            "choose another data set or split",
+        )
     for repeat, samples in enumerate(indices):
         found = np.unique(data.labels[samples])
         if len(found) == 1:
@@ -162,79 +184,6 @@ def check_classes(data: ImageData, indices: Sequence[NDArray[np.int64]]) -> None
                 f"{data.label_names[int(found[0])]!r}: one class leaves nothing to separate",
                 "use --sampling random or stratified, or more --samples",
             )
-
-
-def describe(
-    network: Network, images: Images, features: Features, data: ImageData
-) -> dict[str, Any]:
-    """Return what activations depend on, by content: two runs that agree in it are the same run.
-
-    Neither repeats nor layers are in it: a run can be given more of both.
-    """
-    script, is_file, factory = network.model.rpartition(".py:")
-    return {
-        "model": f"{Path(script).name}.py:{factory}" if is_file else network.model,
-        "model_file": digest_file(Path(f"{script}.py")) if is_file else None,
-        "weights": network.weights if network.weights in ("default", "random") else "file",
-        "weights_file": digest_file(path) if (path := Path(network.weights)).is_file() else None,
-        "dataset": images.dataset,
-        "split": images.split,
-        "image_size": images.image_size,
-        "data": data.digest(),
-        "normalize": [list(data.normalization.mean), list(data.normalization.std)],
-        "samples": images.samples,
-        "sampling": images.sampling,
-        "seed": images.seed,
-        "pool": features.pool,
-        "dtype": features.dtype,
-    }
-
-
-def claim(out: Path, identity: dict[str, Any], *, force: bool) -> Run:
-    """Open the run folder for a run of this identity.
-
-    Raises
-    ------
-    RunError
-        When the folder holds another run, and `force` is off.
-    """
-    run = Run(out)
-    if force:
-        run.clear()
-    found = _identity_on_disk(run)
-    if found in (None, digest_json(identity)):
-        return run
-    there = run.recorded("activations").get("parameters", {})
-    changed = [
-        f"{key} was {there[key]!r} and is now {value!r}" if key not in CONTENTS else f"other {key}"
-        for key, value in identity.items()
-        if key in there and there[key] != value
-    ]
-    raise RunError(
-        f"{out} holds another run ({', '.join(changed) or 'unfinished, of other inputs'})",
-        "choose another --out, or --force to replace it",
-    )
-
-
-CONTENTS = ("model_file", "weights_file", "data")  # digests: not for people
-
-
-def _identity_on_disk(run: Run) -> str | None:
-    """Whose files lie in the folder: as the manifest says, or the first file that can tell."""
-    known = run.recorded("activations").get("identity")
-    if known is not None:
-        return str(known)
-    for kind, pattern in (
-        ("nodes", "nodes.parquet"),
-        ("nodes", "predictions/part-*.parquet"),
-        ("activations", "activations/layer=*/part-*.parquet"),
-    ):
-        for path in run.root.glob(f"variant=*/repeat=*/{pattern}"):
-            try:
-                return read_metadata(path, kind).get("identity")  # type: ignore[arg-type]
-            except TableError:
-                continue
-    return None
 
 
 def _node_set(
@@ -264,12 +213,18 @@ def _announce(sets: Sequence[NodeSet], waiting: int, needed: int, draw: Draw) ->
     total = sum(len(node_set.samples) for node_set in sets)
     if draw.note:
         log.warning("%s", draw.note)
+    if not waiting:
+        what = "all of it is there, nothing to do"
+    elif waiting == total:
+        what = f"{format_bytes(needed)} to write"
+    else:
+        what = f"{total - waiting} of {total} are there, {format_bytes(needed)} to write"
     log.info(
-        "stage 1: %d layers, %d samples x %d repeats; %s",
-        len(sets[0].layers), len(sets[0].samples), len(sets),
-        f"{format_bytes(needed)} to write" if waiting == total
-        else f"{total - waiting} of {total} are there, {format_bytes(needed)} to write"
-        if waiting else "all of it is there, nothing to do",
+        "stage 1: %s, %d samples x %s; %s",
+        plural(len(sets[0].layers), "layer"),
+        len(sets[0].samples),
+        plural(len(sets), "repeat"),
+        what,
     )  # fmt: skip
 
 

@@ -13,13 +13,17 @@ from graphs.neighbors.knn import check_k, resolve_engine
 from graphs.runs import RepeatFolder, Run, holds
 from graphs.shards import LayerRows
 from graphs.tables import read_frame, read_metadata, write_table
-from pipeline.console import command_line, log, progress_bar
+from pipeline.console import command_line, log, plural, progress_bar
 from pipeline.devices import parse_bytes, resolve_device
-from pipeline.options import Machine, Neighbours
+from pipeline.options import Machine, Neighbours, Work
 
 
 def build_edges(
-    out: Path, *, neighbours: Neighbours | None = None, machine: Machine | None = None
+    out: Path,
+    *,
+    neighbours: Neighbours | None = None,
+    machine: Machine | None = None,
+    work: Work | None = None,
 ) -> Path:
     """Stage 2: link every sample to its most similar samples, in every layer.
 
@@ -33,7 +37,9 @@ def build_edges(
     neighbours
         k, metric and engine.
     machine
-        Memory, device, and whether to do everything again.
+        Memory and device.
+    work
+        Whether to do finished work again, and to show progress.
 
     Returns
     -------
@@ -49,7 +55,8 @@ def build_edges(
     CorruptFileError
         When a shard is missing, truncated or damaged.
     """
-    neighbours, machine = neighbours or Neighbours(), machine or Machine()
+    neighbours = neighbours or Neighbours()
+    machine, work = machine or Machine(), work or Work()
     memory = parse_bytes(machine.memory)
     resolve_device(machine.device)
     run = Run(out)
@@ -68,20 +75,21 @@ def build_edges(
     ]
     digests = [edges_digest(layer, options) for _, layer in units]
     todo = [
-        machine.force or not holds(folder.edges(layer["index"]), "edges", digest)
+        work.force or not holds(folder.edges(layer["index"]), "edges", digest)
         for (folder, layer), digest in zip(units, digests, strict=True)
     ]
     if any(todo) or options != run.recorded("edges").get("parameters"):
         run.reopen("edges")
     log.info(
-        "stage 2: %d of %d layers to link, k=%d, %s, engine %s",
-        sum(todo),
-        len(units),
+        "stage 2: %s, k=%d, %s, engine %s",
+        f"{sum(todo)} of {plural(len(units), 'graph')} to link"
+        if any(todo)
+        else "all of it is there, nothing to do",
         neighbours.k,
         neighbours.metric,
         options["engine"],
     )
-    with progress_bar("linking", sum(todo), show=machine.progress, unit="layers") as advance:
+    with progress_bar("linking", sum(todo), show=work.progress, unit="layers") as advance:
         for (folder, layer), digest, wanted in zip(units, digests, todo, strict=True):
             if wanted:
                 graph = _link(folder, layer, neighbours, machine, memory)

@@ -1,6 +1,7 @@
 """Stage 3: k-NN edges in; metric tables, figures and graph files out."""
 
 import shutil
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,19 @@ from graphs.export import export_dynamic
 from graphs.files import digest_json, read_json, write_json
 from graphs.measures import LayerMeasures, MetricTables, collect, measure_layer
 from graphs.neighbors import KnnGraph
-from graphs.runs import RepeatFolder, Run, holds
+from graphs.runs import MetricTable, RepeatFolder, Run, holds
 from graphs.schema import TableName
 from graphs.snapshots import DynamicGraph, Snapshot
 from graphs.tables import read_frame, read_metadata, write_table
-from pipeline.console import command_line, log, progress_bar
-from pipeline.figures import draw_figures
-from pipeline.options import Machine, Outputs
+from pipeline.console import command_line, log, plural, progress_bar
+from pipeline.figures import draw_figures, find_published
+from pipeline.options import Outputs, Work
 from pipeline.stage2_edges import edges_digest, read_edges
 from pipeline.summary import curve_table, reading
 
+WIDTH = 79
 # file name: schema; the layers table comes last: where it is, the others are
-TABLES: dict[str, TableName] = {
+TABLES: dict[MetricTable, TableName] = {
     "nodes": "node_metrics",
     "communities": "communities",
     "classes": "classes",
@@ -30,9 +32,7 @@ TABLES: dict[str, TableName] = {
 }
 
 
-def measure_graphs(
-    out: Path, *, outputs: Outputs | None = None, machine: Machine | None = None
-) -> Path:
+def measure_graphs(out: Path, *, outputs: Outputs | None = None, work: Work | None = None) -> Path:
     """Stage 3: measure the graphs; write tables, figures and files for Gephi.
 
     Modularity of the true classes with its terms, Leiden communities and their agreement with the
@@ -45,8 +45,8 @@ def measure_graphs(
         The run folder.
     outputs
         What is written beside the tables.
-    machine
-        Whether to do everything again, and to show progress.
+    work
+        Whether to do finished work again, and to show progress.
 
     Returns
     -------
@@ -62,9 +62,10 @@ def measure_graphs(
     CorruptFileError
         When a table is missing, truncated or damaged.
     """
-    outputs, machine = outputs or Outputs(), machine or Machine()
+    outputs, work = outputs or Outputs(), work or Work()
     run = Run(out)
     source, links = run.stage("activations"), run.stage("edges")
+    behind = find_published(outputs.published, source["parameters"]) if outputs.published else None
     run.sweep()
     sets = [_GraphSet(run, item, source, links) for item in source["sets"]]
     parameters = {
@@ -72,11 +73,9 @@ def measure_graphs(
         "gzip": outputs.gzip,
         "published": str(outputs.published) if outputs.published else None,
     }
-    entry = {
-        "parameters": parameters,
-        "digest": digest_json([parameters, [item.digests for item in sets]]),
-    }
-    if machine.force:
+    digest = digest_json([item.digests for item in sets])
+    entry = {"parameters": parameters, "digest": digest}
+    if work.force:
         shutil.rmtree(run.parts, ignore_errors=True)
     elif _finished(run, entry):
         shutil.rmtree(run.parts, ignore_errors=True)  # left behind when killed right at the end
@@ -84,21 +83,22 @@ def measure_graphs(
         return _tell(run)
     run.reopen("communities")
     total = sum(len(item.layers) for item in sets)
-    log.info("stage 3: %d graphs of %d nodes to measure", total, sets[0].n_nodes)
-    with progress_bar("measuring", total, show=machine.progress, unit="graphs") as advance:
+    log.info("stage 3: %s of %d nodes to measure", plural(total, "graph"), sets[0].n_nodes)
+    with progress_bar("measuring", total, show=work.progress, unit="graphs") as advance:
         for item in sets:
             for position in range(len(item.layers)):
                 item.measure(position)
                 advance(1)
-    with progress_bar("exporting", len(sets), show=machine.progress, unit="repeats") as advance:
+    with progress_bar("exporting", len(sets), show=work.progress, unit="repeats") as advance:
         files = []
         for item in sets:
             files += item.export(gzip=outputs.gzip)
             advance(1)
     tables = collect([item.tables() for item in sets])
     for name, schema in TABLES.items():
-        write_table(getattr(tables, name), run.table(name), schema)  # type: ignore[arg-type]
-    figures = draw_figures(run.figures, tables, source["parameters"], published=outputs.published)
+        path = run.table(name)
+        write_table(getattr(tables, name), path, schema, metadata={"digest": digest})
+    figures = draw_figures(run.figures, tables, source["parameters"], published=behind)
     entry |= {"exports": files, "figures": figures}
     run.finish("communities", entry, command=command_line())
     shutil.rmtree(run.parts)
@@ -157,7 +157,7 @@ class _GraphSet:
             snapshots=tuple(self._snapshot(at, graph) for at, graph in enumerate(knn)),
         )
         tables = self.tables()
-        for old in self.run.exports.glob(f"{self.folder.name}_*"):
+        for old in self.run.graph_files(self.folder.name):
             old.unlink()
         files = export_dynamic(
             graph,
@@ -184,7 +184,7 @@ class _GraphSet:
     def _part(self, position: int, name: str) -> Path:
         return self.parts / f"layer={position:03d}" / f"{name}.parquet"
 
-    def _read(self, position: int, name: str) -> pd.DataFrame:
+    def _read(self, position: int, name: MetricTable) -> pd.DataFrame:
         return read_frame(self._part(position, name), TABLES[name])
 
     def _neighbours(self, position: int) -> KnnGraph:
@@ -207,15 +207,17 @@ def _finished(run: Run, entry: dict[str, Any]) -> bool:
     recorded = run.recorded("communities")
     return (
         recorded.get("digest") == entry["digest"]
-        and all(run.table(name).exists() for name in TABLES)  # type: ignore[arg-type]
+        and recorded["parameters"] == entry["parameters"]
+        and all(holds(run.table(name), TABLES[name], entry["digest"]) for name in TABLES)
         and all((run.exports / name).exists() for name in recorded["exports"])
+        and all((run.figures / name).exists() for name in recorded["figures"])
     )
 
 
 def _tell(run: Run) -> Path:
     """Show the curve and what it says."""
     layers = read_frame(run.table("layers"), "layers")
-    log.info("\n%s\n\n%s\n", curve_table(layers), reading(layers))
+    log.info("\n%s\n\n%s\n", curve_table(layers), textwrap.fill(reading(layers), WIDTH))
     clipped = layers.loc[layers["clipped"] > 0]
     if len(clipped):
         log.warning(

@@ -3,7 +3,10 @@
 import numpy as np
 import pandas as pd
 
+from pipeline.console import plural
+
 BAR_WIDTH = 30
+LISTED = 6
 FLAT = 0.03  # the gain below which a layer counts as redundant (Lu et al. 2022, Table 1)
 
 
@@ -64,13 +67,15 @@ def reading(layers: pd.DataFrame) -> str:
     peak = "" if top == len(values) - 1 else f", highest at {names[top]} ({values[top]:.2f})"
     sentence = f"{trend}: Q goes from {first:.2f} ({names[0]}) to {last:.2f} ({names[-1]}){peak}"
     flat = [name for name, step in zip(names[1:], np.diff(values), strict=True) if step < FLAT]
+    if gain <= FLAT:
+        return f"{sentence}."
     if not flat:
         return f"{sentence}; every layer adds {FLAT} or more."
     verb = "gains" if len(flat) == 1 else "gain"
-    listed = ", ".join(flat[:6]) + (", ..." if len(flat) > 6 else "")
+    more = f" and {len(flat) - LISTED} more" if len(flat) > LISTED else ""
     return (
-        f"{sentence}; {len(flat)} of {len(values) - 1} steps {verb} less than {FLAT} and may be "
-        f"redundant: {listed}."
+        f"{sentence}; {len(flat)} of {plural(len(values) - 1, 'step')} {verb} less than {FLAT} and "
+        f"may be redundant: {', '.join(flat[:LISTED])}{more}."
     )
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
-from graphs.errors import ModelError
+from graphs.errors import ModelError, ResourceError
 from pipeline.layer_info import LayerInfo, Pool
 
 __all__ = [
@@ -159,18 +159,31 @@ def run_model(model: nn.Module, images: Tensor) -> Any:
     ------
     ModelError
         With the shape of one image and the cause.
+    ResourceError
+        When memory is too small for so many images.
     """
     try:
         return model(images)
     except ModelError:
         raise
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise _too_large(images) from error
     except Exception as error:
+        if "allocate memory" in str(error):  # torch's CPU allocator raises a plain RuntimeError
+            raise _too_large(images) from error
         shape = tuple(images.shape[1:])
         cause = f"{type(error).__name__}: {error}".removesuffix(": ")
         raise ModelError(
             f"{type(model).__name__} cannot run on an input of shape {shape}: {cause[:300]}",
             "choose a network and a data set that fit each other",
         ) from error
+
+
+def _too_large(images: Tensor) -> ResourceError:
+    return ResourceError(
+        f"the {images.device.type} ran out of memory on a batch of {len(images)} images",
+        "lower --memory, which makes batches smaller, or take --device cpu",
+    )
 
 
 @contextmanager

@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from pipeline.console import log
 from pipeline.data import load_data
 from pipeline.devices import require_writable, resolve_device
 from pipeline.models import load_model
-from pipeline.options import Dataset, channels_for
+from pipeline.options import Dataset, Flag, channels_for
 from pipeline.training import Recipe, train
 
 
@@ -21,10 +21,12 @@ def train_network(
     dataset: Dataset = "digits",
     data: Path | None = None,
     normalize: str = "auto",
-    recipe: Annotated[Recipe | None, Parameter(name="*", group="Recipe")] = None,
+    recipe: Annotated[
+        Recipe | None, Parameter(name="*", group=Group("Recipe", sort_key=10))
+    ] = None,
     checkpoint_every: int | None = None,
     device: Literal["auto", "cpu", "cuda"] = "auto",
-    force: Annotated[bool, Parameter(negative="")] = False,
+    force: Flag = False,
     progress: bool = True,
 ) -> Path:
     """Train a network by the paper's recipe.

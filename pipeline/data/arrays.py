@@ -182,8 +182,12 @@ def open_npz(path: Path, *, split: str) -> ArraySource:
             x, y = _pick_pair(archive, path, split=split)
             names = archive["label_names"].tolist() if "label_names" in archive else None
     except ARCHIVE_ERRORS as error:
+        # NumPy's own words advise to load what is no archive unsafely
+        reason = "not an archive" if isinstance(error, ValueError) else error
+        if isinstance(error, OSError) and error.strerror:
+            reason = error.strerror
         raise DataError(
-            f"{path} is no readable .npz file ({error})", "write it again with np.savez"
+            f"{path} is no readable .npz file ({reason})", "write it again with np.savez"
         ) from error
     return build_array_source(x, y, label_names=names, where=str(path))
 

@@ -76,7 +76,7 @@ class ImageDecoder:
             raise DataError(
                 f"{encoded.where} is {pixels.shape[0]}x{pixels.shape[1]} pixels, the first image "
                 f"{height}x{width}",
-                "bring all images to one size (size=...)",
+                "bring all images to one size: --image-size",
             )
         return pixels
 
@@ -147,7 +147,7 @@ def _convert(image: Image.Image, where: str, *, channels: int | None) -> Image.I
     if channels == 1 and not grey:
         raise DataError(
             f"{where} has colour (mode {image.mode}) where 1 channel is expected",
-            "read all images as RGB (channels=3)",
+            "convert all images to one mode, RGB or grey",
         )
     if image.mode.startswith("I;16"):
         # Pillow's own conversion clips 16-bit values at 255.

@@ -96,9 +96,9 @@ def _check_size(name: str, size: int | None) -> None:
     if size is None:
         return
     if name not in SIZED:
-        raise DataError(f"{name} has images of one size", "leave out size")
+        raise DataError(f"{name} has images of one size", "leave out --image-size")
     if size < 1:
-        raise DataError(f"size={size} is not possible", "give the side in pixels")
+        raise DataError(f"--image-size {size} is not possible", "give the side in pixels")
 
 
 def _check_path(name: str, path: str | Path | None) -> Path | None:

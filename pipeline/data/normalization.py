@@ -49,8 +49,7 @@ class Normalization:
             raise DataError(
                 f"normalization {self.name!r} has {len(self.mean)} channels, the images have "
                 f"{channels}",
-                f"give {channels} value(s) or 1 with --normalize, or repeat a grey channel "
-                "(channels=3)",
+                "give one mean and one standard deviation, for all channels, or one a channel",
             )
 
     def __call__(self, pixels: Tensor) -> Tensor:

@@ -88,9 +88,8 @@ def _one_line(path: Path, name: str) -> Iterator[None]:
     except (Exception, SystemExit) as error:  # foreign code raises anything
         line = _line_in(path, error)
         cause = f"{type(error).__name__}: {error}".removesuffix(": ")
-        raise ModelError(f"{path} line {line}: {cause}", f"mend the file that {name} names") from (
-            error
-        )
+        where = f"{path} line {line}" if line else name
+        raise ModelError(f"{where}: {cause}", f"mend the file that {name} names") from error
 
 
 def _line_in(path: Path, error: BaseException) -> int:

@@ -48,6 +48,8 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     WeightsError
         When the file is missing, damaged, not torch's, or holds Python objects instead of tensors.
     """
+    if path.is_dir():
+        raise WeightsError(f"weights file {path} is a folder", "give the file in it")
     if not path.is_file():
         raise WeightsError(f"weights file {path} does not exist", "check the path")
     try:
@@ -60,7 +62,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
             f"{path} holds Python objects ({found[1]}), which would run code when loaded",
             "save the tensors alone: torch.save(model.state_dict(), file)",
         ) from error
-    except (RuntimeError, EOFError, ValueError, OSError, KeyError, TypeError) as error:
+    except (RuntimeError, EOFError, ValueError, OSError, LookupError, TypeError) as error:
         raise _not_torch(path) from error
     return _unwrap(content, path)
 

@@ -24,8 +24,10 @@ class Recipe:
         Images a step.
     lr : float
         Learning rate of the first epochs.
-    momentum, weight_decay : float
-        Of SGD.
+    momentum : float
+        Of stochastic gradient descent.
+    weight_decay : float
+        L2 penalty on all parameters.
     milestones : tuple of int
         Epochs, counted from 0, from which the learning rate is `gamma` times smaller.
     gamma : float

@@ -49,7 +49,7 @@ def small_disk(tmp_path):
     if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("this machine does not let a test mount a disk")
     yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_a_full_disk_is_an_error_and_leaves_nothing(small_disk):

@@ -184,4 +184,4 @@ def disk(tmp_path):
         filler.write_bytes(bytes(state.f_bavail * state.f_frsize - count))
 
     yield place, leave
-    subprocess.run(["umount", str(place)], check=True)
+    subprocess.run(["umount", "-l", str(place)], check=True)

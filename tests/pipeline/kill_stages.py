@@ -50,19 +50,24 @@ def work(job, report):
     os._exit(0)
 
 
-for line in sys.stdin:
-    job = json.loads(line)
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        try:
-            work(job, writing)
-        finally:
-            os._exit(1)
-    os.close(writing)
-    _, status = os.waitpid(child, 0)
-    steps = os.read(reading, 100).decode()
-    os.close(reading)
-    answer = {"status": os.waitstatus_to_exitcode(status), "steps": int(steps or 0)}
-    sys.stdout.write(json.dumps(answer) + "\n")
-    sys.stdout.flush()
+def serve():
+    for line in sys.stdin:
+        job = json.loads(line)
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                work(job, writing)
+            finally:
+                os._exit(1)
+        os.close(writing)
+        _, status = os.waitpid(child, 0)
+        steps = os.read(reading, 100).decode()
+        os.close(reading)
+        answer = {"status": os.waitstatus_to_exitcode(status), "steps": int(steps or 0)}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    serve()

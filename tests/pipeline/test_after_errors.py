@@ -138,14 +138,12 @@ def test_debug_shows_the_traceback_above_the_line(command, tmp_path):
     assert error.splitlines()[-1].startswith("stratagraph: error: ")
 
 
-@pytest.mark.xfail(strict=True, reason="stage 1 digests the path without expanding ~")
 def test_home_folder_in_the_name_of_a_model_file(command, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(MODELS.parent))
     argv = ["activations", "--model", "~/bad_models.py:good", *SMALL, "--out", tmp_path / "out"]
     assert command(argv)[0] == 0
 
 
-@pytest.mark.xfail(strict=True, reason="weights below ~ are not digested")
 def test_other_weights_of_the_same_name_are_another_run(command, bad_file, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     bad_file("good.pt")
@@ -159,7 +157,6 @@ def test_other_weights_of_the_same_name_are_another_run(command, bad_file, tmp_p
 
 
 @pytest.mark.parametrize("table", TABLES)
-@pytest.mark.xfail(strict=True, reason="only the table's name is looked for")
 def test_metric_table_cut_short_does_not_pass_as_finished(
     command, folder_after, undisturbed, tmp_path, table
 ):
@@ -171,7 +168,6 @@ def test_metric_table_cut_short_does_not_pass_as_finished(
     assert metrics(out) == undisturbed
 
 
-@pytest.mark.xfail(strict=True, reason="figures are not looked for")
 def test_figures_that_were_deleted_are_drawn_again(command, folder_after, tmp_path):
     out = tmp_path / "out"
     folder_after("communities", out)
@@ -181,7 +177,6 @@ def test_figures_that_were_deleted_are_drawn_again(command, folder_after, tmp_pa
 
 
 @needs_root
-@pytest.mark.xfail(strict=True, reason="the old run is removed before the checks")
 def test_forced_run_that_is_refused_leaves_the_old_one(command, folder_after, disk):
     place, leave = disk
     folder_after("communities", place / "out")
@@ -197,7 +192,6 @@ def test_forced_run_that_is_refused_leaves_the_old_one(command, folder_after, di
 @pytest.mark.parametrize(
     "again", [("run", *GOOD, *SMALL, "--force"), ("communities", "--gzip")], ids=["force", "gzip"]
 )
-@pytest.mark.xfail(strict=True, reason="whatever lies in exports is removed")
 def test_files_of_the_user_beside_the_exports_stay(command, folder_after, tmp_path, again):
     out = tmp_path / "out"
     folder_after("communities", out)

@@ -15,7 +15,7 @@ from graphs.runs import Run
 from graphs.shards import LayerRows
 from pipeline import analyze
 from pipeline.data import load_data
-from pipeline.options import Features, Images, Machine, Neighbours, Network, Outputs
+from pipeline.options import Features, Images, Machine, Neighbours, Network, Outputs, Work
 from pipeline.run import run_stages
 from pipeline.stage1_activations import dump_activations
 from pipeline.stage2_edges import build_edges
@@ -216,7 +216,7 @@ def test_the_folder_of_another_run_is_refused(small_run, change, message):
         small_run,
         network=Network(model="mlp"),
         images=Images(**options),
-        machine=Machine(force=True),
+        work=Work(force=True),
     )
     assert Run(small_run).stage("communities")["state"] == "done"
 

@@ -76,7 +76,7 @@ def test_only_asked_images_are_decoded(pets):
 def test_other_size(pets, write_folders):
     write_folders(pets / "test", {"emu": [np.zeros((3, 3, 3), np.uint8)]})
     with pytest.raises(
-        DataError, match=r"sample 8 \(.*00.png\) is 3x3 pixels, the first image 6x5; .*size="
+        DataError, match=r"sample 8 \(.*00.png\) is 3x3 pixels, the first image 6x5; .*--image-size"
     ):
         load_data("imagefolder", path=pets).images([8])
 

@@ -14,10 +14,10 @@ from pipeline.data import DATASETS, load_data
         ("digits", {"path": "x"}, "digits is built in, x would not be read; leave out --data"),
         ("digits", {"split": "val"}, "digits has no split 'val'; choose train or test"),
         ("digits", {"channels": 2}, "channels=2 is not possible; use 1 or 3"),
-        ("digits", {"size": 16}, "digits has images of one size; leave out size"),
+        ("digits", {"size": 16}, "digits has images of one size; leave out --image-size"),
         ("digits", {"normalize": "imagnet"}, "'imagnet' is unknown"),
         ("digits", {"normalize": "cifar10"}, "'cifar10' has 3 channels, the images have 1"),
-        ("parquet", {"path": ".", "size": 0}, "size=0 is not possible; give the side in pixels"),
+        ("parquet", {"path": ".", "size": 0}, "--image-size 0 is not possible; give the side in pixels"),
         ("parquet", {"path": "no/such"}, "no/such does not exist; check --data"),
     ],
 )
