@@ -19,6 +19,7 @@ from pipeline.console import log
 from pipeline.devices import require_writable
 
 DATA_VARIABLE = "STRATAGRAPH_DATA"
+BUSY = 0.5  # load average of a machine that does something else besides
 
 
 def run_benchmarks(
@@ -64,6 +65,11 @@ def run_benchmarks(
     require_writable(out.parent)
     out.parent.mkdir(parents=True, exist_ok=True)
     machine = describe_machine()
+    if (machine["load_average"] or 0) > BUSY:
+        log.warning(
+            "other work runs on this machine (load %s): sides that use all processors suffer "
+            "most, the ratios are not reliable", machine["load_average"],
+        )  # fmt: skip
     rows = []
     sys.stdout.write(HEADER + "\n")
     for name in names:

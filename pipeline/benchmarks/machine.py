@@ -4,6 +4,7 @@ import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -11,17 +12,20 @@ PACKAGES = ("torch", "faiss-gpu", "faiss-cpu", "numpy", "igraph", "networkx", "p
 CPU_INFO = Path("/proc/cpuinfo")
 
 
-def describe_machine() -> dict[str, object]:
-    """Return processor, processors that may be used, threads, and versions of what is timed.
+def describe_machine() -> dict[str, Any]:
+    """Return processor, how many may be used, load, threads, and versions of what is timed.
 
     Examples
     --------
-    >>> sorted(describe_machine())
-    ['cpu', 'cpu_count', 'omp_num_threads', 'python', 'system', 'threads', 'versions']
+    >>> facts = describe_machine()
+    >>> facts["cpu_count"] >= 1, "torch" in facts["versions"]
+    (True, True)
     """
     return {
         "cpu": _processor(),
         "cpu_count": _usable_processors(),
+        # Of the last minute: what else ran here.
+        "load_average": _load(),
         "threads": torch.get_num_threads(),
         "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
         "system": f"{platform.system()} {platform.machine()}",
@@ -35,6 +39,11 @@ def _usable_processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def _load() -> float | None:
+    # Windows has none.
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
 
 
 def _processor() -> str:

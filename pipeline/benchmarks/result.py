@@ -8,6 +8,8 @@ from typing import Any, Literal
 from pipeline.benchmarks.setting import Case, Measured, Setting
 
 Kind = Literal["speed-up", "overhead", "seconds"]
+# The whole cannot take less time than its part: a ratio below this was measured on a busy machine.
+LEAST_OVERHEAD = 0.95
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,10 @@ class Benchmark:
         """How a value that reaches the target stands to it."""
         return ">=" if self.kind == "speed-up" else "<="
 
+    def believes(self, value: float) -> bool:
+        """Return whether a value can be right at all."""
+        return self.kind != "overhead" or value >= LEAST_OVERHEAD
+
     def reaches(self, value: float) -> bool:
         """Return whether a value reaches the target."""
         return value >= self.target if self.relation == ">=" else value <= self.target
@@ -70,7 +76,8 @@ def summarize(
     """Return one benchmark's row of the results file.
 
     Value, low and high are those of the worst case; `cases` has all of them. A target is reached
-    when every case reaches it and gives the right numbers; after a quick run `reached` is None.
+    when every case reaches it and gives the right numbers; after a quick run, or with a value that
+    cannot be right, `reached` is None.
 
     Parameters
     ----------
@@ -89,13 +96,14 @@ def summarize(
         benchmark.reaches(described["value"]) and case.agrees
         for described, case in zip(cases, measured.cases, strict=True)
     )
+    certain = not quick and all(benchmark.believes(case["value"]) for case in cases)
     return {
         "id": name,
         "what": benchmark.what,
         "value": worst["value"],
         "target": benchmark.target,
         "relation": benchmark.relation,
-        "reached": None if quick else reached,
+        "reached": reached if certain else None,
         "unit": benchmark.unit,
         "kind": benchmark.kind,
         "rounds": len(worst["seconds"]),
