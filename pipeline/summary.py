@@ -69,6 +69,8 @@ def reading(layers: pd.DataFrame) -> str:
     flat = [name for name, step in zip(names[1:], np.diff(values), strict=True) if step < FLAT]
     if gain <= FLAT:
         return f"{sentence}."
+    if len(flat) == len(values) - 1:
+        return f"{sentence}; no single step gains {FLAT} or more."
     if not flat:
         return f"{sentence}; every layer adds {FLAT} or more."
     verb = "gains" if len(flat) == 1 else "gain"

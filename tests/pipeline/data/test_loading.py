@@ -17,7 +17,11 @@ from pipeline.data import DATASETS, load_data
         ("digits", {"size": 16}, "digits has images of one size; leave out --image-size"),
         ("digits", {"normalize": "imagnet"}, "'imagnet' is unknown"),
         ("digits", {"normalize": "cifar10"}, "'cifar10' has 3 channels, the images have 1"),
-        ("parquet", {"path": ".", "size": 0}, "--image-size 0 is not possible; give the side in pixels"),
+        (
+            "parquet",
+            {"path": ".", "size": 0},
+            "--image-size 0 is not possible; give the side in pix",
+        ),
         ("parquet", {"path": "no/such"}, "no/such does not exist; check --data"),
     ],
 )

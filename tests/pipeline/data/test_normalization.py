@@ -46,5 +46,5 @@ def test_errors(text, problem):
 
 
 def test_wrong_number_of_channels():
-    with pytest.raises(DataError, match="'imagenet' has 3 channels, the images have 1; give one mean"):
+    with pytest.raises(DataError, match="'imagenet' has 3 channels, the images have 1; give one"):
         parse_normalization("imagenet").require_channels(1)

@@ -38,7 +38,7 @@ def test_mode_is_kept_and_evaluation_is_used(dots):
 @pytest.mark.parametrize(
     ("model", "problem"),
     [
-        (nn.Conv2d(3, 8, 3), r"Conv2d cannot run on an input of shape \(1, 3, 3\): .*Given groups=1"),
+        (nn.Conv2d(3, 8, 3), r"cannot run on an input of shape \(1, 3, 3\): .*Given groups=1"),
         (nn.Identity(), r"Identity gives \(1, 1, 3, 3\) for one image, not logits of shape"),
         (nn.Sequential(nn.Flatten(), nn.LSTM(9, 9)), "Sequential gives tuple for one image"),
         (
