@@ -24,7 +24,7 @@ def test_packages_are_those_of_this_checkout():
 
 
 def blocks(kind):
-    return re.findall(rf"^```{kind}\n(.*?)^```", README, flags=re.M | re.S)
+    return re.findall(rf"^```{kind}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.slow
@@ -33,7 +33,9 @@ def test_everything_in_the_readme_runs_in_order(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     names = {}
     ran = 0
-    for kind, text in re.findall(r"^```(console|python)\n(.*?)^```", README, flags=re.M | re.S):
+    for kind, text in re.findall(
+        r"^```(console|python)\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL
+    ):
         if kind == "python":
             exec(compile(text, "README.md", "exec"), names)
             ran += 1
@@ -51,7 +53,7 @@ def test_everything_in_the_readme_runs_in_order(tmp_path, monkeypatch, capsys):
 
 
 def test_the_readme_lists_every_command_with_its_help():
-    rows = dict(re.findall(r"^\| `stratagraph (\w+)` \| (.*?) \|$", README, flags=re.M))
+    rows = dict(re.findall(r"^\| `stratagraph (\w+)` \| (.*?) \|$", README, flags=re.MULTILINE))
     assert rows == {name: summary for name, (_, summary) in COMMANDS.items()}
 
 
