@@ -215,7 +215,9 @@ def _gather(
     frames = []
     for batch in forward.batches(indices, range(n)):
         for layer in layers:
-            check_values(batch.activations[layer.name], layer, indices[batch.nodes], forward)
+            check_values(
+                batch.activations[layer.name], layer, indices[batch.nodes], forward=forward
+            )
             values[layer.name][batch.nodes] = batch.activations[layer.name]
         frames.append(node_frame(batch, indices[batch.nodes], forward.data))
     return values, pd.concat(frames, ignore_index=True)

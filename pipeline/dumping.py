@@ -160,7 +160,7 @@ class _PartWriter:
     def _write(self, batch: Batch) -> None:
         for layer in self._set.layers:
             values = batch.activations[layer.name]
-            check_values(values, layer, self._set.samples[batch.nodes], self._forward)
+            check_values(values, layer, self._set.samples[batch.nodes], forward=self._forward)
             self._shards[layer.name].write(batch.nodes, values)
         self._frames.append(node_frame(batch, self._set.samples[batch.nodes], self._forward.data))
 
@@ -200,7 +200,11 @@ def node_frame(batch: Batch, samples: NDArray[np.int64], data: ImageData) -> pd.
 
 
 def check_values(
-    values: NDArray[np.floating], layer: LayerInfo, samples: NDArray[np.int64], forward: Forward
+    values: NDArray[np.floating],
+    layer: LayerInfo,
+    samples: NDArray[np.int64],
+    *,
+    forward: Forward,
 ) -> None:
     """Check that one layer's activations of a batch are finite and as many as were announced.
 

@@ -14,7 +14,7 @@ CONTENTS = ("model_file", "weights_file", "data")  # digests: not for people
 
 
 def describe(
-    network: Network, images: Images, features: Features, data: ImageData
+    network: Network, images: Images, features: Features, *, data: ImageData
 ) -> dict[str, Any]:
     """Return what activations depend on, by content: two runs that agree in it are the same run.
 

@@ -36,17 +36,21 @@ def place(model: nn.Module, device: torch.device, images: Tensor) -> torch.memor
     convolutional = any(isinstance(module, nn.Conv2d) for module in model.modules())
     if convolutional and images.ndim == 4:
         try:
-            answer(model, device, images, last)
+            answer(model, device, images, memory_format=last)
         except ModelError:
             pass  # the plain format decides whether it was the network or the format that failed
         else:
             return last
-    answer(model, device, images, plain)
+    answer(model, device, images, memory_format=plain)
     return plain
 
 
 def answer(
-    model: nn.Module, device: torch.device, images: Tensor, memory_format: torch.memory_format
+    model: nn.Module,
+    device: torch.device,
+    images: Tensor,
+    *,
+    memory_format: torch.memory_format,
 ) -> object:
     """Run a network, moved to a device and memory format, on some images in eval mode.
 

@@ -95,7 +95,7 @@ def dump_activations(
     )
     layers = resolve_layers(model, features.layers, data.images([0]))
     require_pool(layers, features.pool)
-    identity = describe(network, images, features, data)
+    identity = describe(network, images, features, data=data)
     run = Run(out)
     if not work.force:
         require_same_run(run, identity)

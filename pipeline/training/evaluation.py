@@ -78,7 +78,7 @@ def fit_model(model: nn.Module, data: ImageData, *, device: torch.device) -> tor
     """
     images = data.images([0])
     memory_format = place(model, device, images)
-    _check_logits(answer(model, device, images, memory_format), model, data)
+    _check_logits(answer(model, device, images, memory_format=memory_format), model, data)
     return memory_format
 
 
