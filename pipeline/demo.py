@@ -1,6 +1,7 @@
 """`stratagraph demo`: the whole way on images that come with scikit-learn."""
 
 import sys
+import textwrap
 from pathlib import Path
 
 import pandas as pd
@@ -17,6 +18,7 @@ from pipeline.summary import reading
 from pipeline.train_command import train_network
 from pipeline.training import Recipe
 
+WIDTH = 79
 MODELS = ("vgg8", "resnet14")
 RECIPE = Recipe(epochs=12, batch_size=64, lr=0.05, milestones=(8,), weight_decay=5e-4)
 # 3 x 190 of the 596 test digits: the repeats share no sample
@@ -73,15 +75,18 @@ def demo(
 def _story(out: Path, curves: list[pd.DataFrame]) -> str:
     """Say what came out, where it is, and what to do next."""
     model = MODELS[-1]
-    lines = [f"{name}: {reading(curve)}" for name, curve in zip(MODELS, curves, strict=True)]
+    lines = [
+        textwrap.fill(f"{name}: {reading(curve)}", WIDTH)
+        for name, curve in zip(MODELS, curves, strict=True)
+    ]
     return "\n".join(
         [
             "",
             *lines,
             "",
-            f"figure    {out}/curves.png",
-            f"tables    {out}/{model}/metrics/*.parquet     (pandas.read_parquet)",
-            f"graphs    {out}/{model}/exports/*.graphml, *.gexf     (File > Open in Gephi)",
+            f"figure   {out}/curves.png",
+            f"tables   {out}/{model}/metrics/*.parquet (pandas.read_parquet)",
+            f"graphs   {out}/{model}/exports/*.graphml, *.gexf (Gephi: File > Open)",
             "",
             "Next, your own network:",
             "  stratagraph run --model FILE.py:FACTORY --weights FILE --dataset imagefolder \\",

@@ -73,8 +73,6 @@ def rows():
     text = Path(__file__).with_name("bad_input.toml").read_text("utf-8")
     for row in tomllib.loads(text)["row"]:
         marks = [NEEDS[row["needs"]]] if "needs" in row else []
-        if "short" in row:
-            marks.append(pytest.mark.xfail(strict=True, reason=row["short"]))
         yield pytest.param(row, id=row["name"], marks=marks)
 
 
@@ -147,7 +145,7 @@ def test_bad_input(row, command, prepared, bad_file, tmp_path):
     assert status == row.get("status", 1), error
     assert "Traceback" not in error
     assert all(NEWS.fullmatch(other) for other in news), error
-    prefix = "stratagraph: " if usage else "stratagraph: error: "
+    prefix = "stratagraph: error: "
     assert line.startswith(prefix)
     assert re.search(row["message"], line), line
     assert usage or "; " in line, "no remedy"
