@@ -89,8 +89,8 @@ def _story(out: Path, curves: list[pd.DataFrame]) -> str:
             f"graphs   {out}/{model}/exports/*.graphml, *.gexf (Gephi: File > Open)",
             "",
             "Next, your own network:",
-            "  stratagraph run --model FILE.py:FACTORY --weights FILE --dataset imagefolder \\",
-            "    --data FOLDER --out runs/mine",
+            "  stratagraph run --model FILE.py:FACTORY --weights FILE \\",
+            "    --dataset imagefolder --data FOLDER --out runs/mine",
             "",
             "",
         ]

@@ -45,8 +45,9 @@ class Batch:
 def batch_size(values: int, memory: int) -> int:
     """Return how many images fit a batch: a power of two up to 256.
 
-    Three batches may be held at once (computed, waiting, being written), and the network needs
-    room of its own: an eighth of `memory` is one batch's share.
+    Four batches may be held at once (computed, handed over, waiting, being written), the network
+    needs about as much for its own maps, and allocators keep some of what they freed: a sixteenth
+    of `memory` is one batch's share.
 
     Parameters
     ----------
@@ -57,10 +58,10 @@ def batch_size(values: int, memory: int) -> int:
 
     Examples
     --------
-    >>> batch_size(values=102_400, memory=1 << 30), batch_size(values=10**9, memory=1 << 30)
+    >>> batch_size(values=102_400, memory=4 << 30), batch_size(values=10**9, memory=4 << 30)
     (256, 1)
     """
-    fitting = max(1, memory // (8 * 4 * max(1, values)))
+    fitting = max(1, memory // (16 * 4 * max(1, values)))
     return int(min(LARGEST_BATCH, 1 << (fitting.bit_length() - 1)))
 
 
