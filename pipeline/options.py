@@ -12,21 +12,10 @@ from cyclopts import Group, Parameter
 
 from graphs.neighbors.knn import Engine
 from graphs.neighbors.knn_graph import Metric
+from pipeline.data import DatasetName, Sampling
 from pipeline.layer_info import Pool
 
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
-Dataset = Literal[
-    "digits",
-    "cifar10",
-    "cifar100",
-    "mnist",
-    "fashion-mnist",
-    "imagenet",
-    "imagenet50",
-    "imagefolder",
-    "parquet",
-    "arrays",
-]
 
 
 @Parameter(name="*", group=Group("Network", sort_key=1))
@@ -75,14 +64,14 @@ class Images:
         Seed of the drawing, and of everything random after it.
     """
 
-    dataset: Dataset = "digits"
+    dataset: DatasetName = "digits"
     data: Path | None = None
     split: str = "test"
     image_size: int | None = None
     normalize: str = "auto"
     samples: int = 500
     repeats: int = 5
-    sampling: Literal["random", "stratified", "sequential"] = "random"
+    sampling: Sampling = "random"
     seed: int = 0
 
 

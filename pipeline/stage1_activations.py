@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from graphs.errors import DataError
 from graphs.files import digest_json
@@ -81,20 +82,8 @@ def dump_activations(
     machine, work = machine or Machine(), work or Work()
     memory, device = parse_bytes(machine.memory), resolve_device(machine.device)
     require_writable(out)
-    data = _open_images(network, images)
-    draw = draw_samples(
-        data.labels, images.samples, images.repeats, sampling=images.sampling, seed=images.seed
-    )
-    check_classes(data, draw.indices)
-    model = load_model(
-        network.model,
-        weights=network.weights,
-        classes=len(data.label_names),
-        input_shape=data.input_shape,
-        seed=images.seed,
-    )
-    layers = resolve_layers(model, features.layers, data.images([0]))
-    require_pool(layers, features.pool)
+    data, draw = _draw_images(network, images)
+    model, layers = _open_network(network, images, features, data=data)
     identity = describe(network, images, features, data=data)
     run = Run(out)
     if not work.force:
@@ -133,8 +122,9 @@ def dump_activations(
     return out
 
 
-def _open_images(network: Network, images: Images) -> ImageData:
-    return load_data(
+def _draw_images(network: Network, images: Images) -> tuple[ImageData, Draw]:
+    """Open the data set and draw the samples of every repeat."""
+    data = load_data(
         images.dataset,
         path=images.data,
         split=images.split,
@@ -142,6 +132,27 @@ def _open_images(network: Network, images: Images) -> ImageData:
         channels=channels_for(network.model),
         size=images.image_size,
     )
+    draw = draw_samples(
+        data.labels, images.samples, images.repeats, sampling=images.sampling, seed=images.seed
+    )
+    check_classes(data, draw.indices)
+    return data, draw
+
+
+def _open_network(
+    network: Network, images: Images, features: Features, *, data: ImageData
+) -> tuple[nn.Module, tuple[LayerInfo, ...]]:
+    """Build the network for these images and find its layers."""
+    model = load_model(
+        network.model,
+        weights=network.weights,
+        classes=len(data.label_names),
+        input_shape=data.input_shape,
+        seed=images.seed,
+    )
+    layers = resolve_layers(model, features.layers, data.images([0]))
+    require_pool(layers, features.pool)
+    return model, layers
 
 
 def _resolved(

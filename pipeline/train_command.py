@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 from cyclopts import Group, Parameter
 
 from pipeline.console import log
-from pipeline.data import load_data
+from pipeline.data import DatasetName, load_data
 from pipeline.devices import require_writable, resolve_device
 from pipeline.models import load_model
-from pipeline.options import Dataset, Flag, channels_for
+from pipeline.options import Flag, channels_for
 from pipeline.training import Recipe, train
 
 
@@ -18,7 +18,7 @@ def train_network(
     *,
     model: str,
     weights: str = "random",
-    dataset: Dataset = "digits",
+    dataset: DatasetName = "digits",
     data: Path | None = None,
     normalize: str = "auto",
     recipe: Annotated[
