@@ -1,6 +1,11 @@
+import dataclasses
+import threading
+
 import numpy as np
+import pytest
 import torch
 
+from graphs.errors import DataError
 from pipeline.training.batches import CROP_PADDING, Batches, augment_crop_flip
 
 CPU = torch.device("cpu")
@@ -35,12 +40,37 @@ def test_no_batch_of_one_image(few):
     assert [len(labels) for _, labels in batches.iterate(torch.arange(1), 50)] == [1]
 
 
+class Torn:
+    """A source whose image 57 cannot be read."""
+
+    def __init__(self, source):
+        self.labels, self.label_names, self.shape = source.labels, source.label_names, source.shape
+        self.source = source
+
+    def read(self, indices):
+        if 57 in indices:
+            raise DataError("sample 57 is torn", "mend it")
+        return self.source.read(indices)
+
+    def digest(self):
+        return "torn"
+
+
 def test_an_error_in_the_reader_reaches_the_caller(few):
-    batches = Batches.of(few[0], CPU, memory_bytes=0)
-    given = batches.iterate(torch.arange(100), 10)
+    torn = dataclasses.replace(few[0], source=Torn(few[0].source))
+    threads = threading.active_count()
+    batches = Batches.of(torn, CPU, memory_bytes=0).iterate(torch.arange(100), 10)
+    with pytest.raises(DataError, match="sample 57 is torn; mend it"):
+        list(batches)
+    assert threading.active_count() == threads
+
+
+def test_leaving_in_the_middle_ends_the_reading_thread(few):
+    threads = threading.active_count()
+    given = Batches.of(few[0], CPU, memory_bytes=0).iterate(torch.arange(100), 10)
     next(given)
-    # Leaving in the middle ends the reading thread.
     given.close()
+    assert threading.active_count() == threads
 
 
 def test_augmentation_is_a_shifted_and_flipped_image():
