@@ -49,6 +49,10 @@ def explain_os_error(error: OSError, path: Path) -> StratagraphError:
             "free some space or choose another --out; what is finished is kept",
         )
     reason = error.strerror or str(error)
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return ResourceError(
+            f"{path} cannot be opened: {reason}", "name fewer --layers, or raise `ulimit -n`"
+        )
     return RunError(f"{path} cannot be written: {reason}", "choose another --out folder")
 
 

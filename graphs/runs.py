@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import shutil
 from collections.abc import Mapping
 from importlib import metadata
@@ -14,6 +15,10 @@ from graphs.schema import TableName
 from graphs.tables import read_metadata
 
 FORMAT = "run/1"
+# what `graphs.files.replacing` calls its files, of the kinds that a run writes
+TEMPORARY = re.compile(
+    r"\..+\.(parquet|json|graphml|gexf|svg|png)(\.gz)?\.(?P<process>\d{1,7})\.tmp"
+)
 Stage = Literal["activations", "edges", "communities"]
 # what later stages read of each stage's entry
 NEEDED: dict[Stage, set[str]] = {
@@ -104,10 +109,14 @@ class Run:
                     "use the version of stratagraph that wrote it, or another --out",
                 )
             self._check_manifest()
-        elif root.is_dir() and any(root.iterdir()) and not any(root.glob("variant=*")):
+        elif root.is_dir() and any(root.iterdir()) and not self._has_traces():
             raise RunError(f"{root} holds files that are no run", "choose another --out folder")
         else:
             self.manifest = {}
+
+    def _has_traces(self) -> bool:
+        """Whether a folder without a manifest holds what a killed run left."""
+        return self.parts.exists() or any(self.root.glob("variant=*"))
 
     def _check_manifest(self) -> None:
         """Refuse a manifest that lacks what the stages read from it."""
@@ -153,13 +162,20 @@ class Run:
         return dict(self.manifest.get("stages", {}).get(name, {}))
 
     def reopen(self, name: Stage) -> None:
-        """Take a stage and those after it out of the manifest: they are about to change."""
+        """Take a stage and those after it out of the manifest: they are about to change.
+
+        The outputs of stage 3 go too: they would speak of other edges. Only a stage 3 that goes
+        on after a kill keeps what it has.
+        """
         stages = self.manifest.get("stages", {})
         later = STAGES[STAGES.index(name) :]
-        if any(stage in stages for stage in later):
-            for stage in later:
-                stages.pop(stage, None)
+        recorded = any(stage in stages for stage in later)
+        for stage in later:
+            stages.pop(stage, None)
+        if recorded:
             write_json(self.manifest_path, self.manifest)
+        if recorded or name != "communities":
+            self._remove_outputs()
 
     def finish(self, name: Stage, entry: Mapping[str, Any], *, command: str) -> None:
         """Record a stage as done. Called last, after all of its files are in place."""
@@ -175,15 +191,24 @@ class Run:
     def sweep(self) -> None:
         """Remove what killed writers left behind."""
         for path in self.root.rglob(".*.tmp"):
-            if not _alive(path):
+            found = TEMPORARY.fullmatch(path.name)
+            if found and not _alive(int(found["process"])):
                 path.unlink(missing_ok=True)
 
     def clear(self) -> None:
-        """Remove everything that a run writes; files of the user beside them stay."""
+        """Remove everything that a run writes; files of the user beside them stay.
+
+        What tells that the folder is a run goes last, so that a kill leaves one.
+        """
         self.manifest_path.unlink(missing_ok=True)
         self.manifest = {}
-        for folder in (*self.root.glob("variant=*"), self.parts):
-            shutil.rmtree(folder, ignore_errors=True)
+        self._remove_outputs()
+        for folder in self.root.glob("variant=*"):
+            shutil.rmtree(folder)
+
+    def _remove_outputs(self) -> None:
+        """Remove tables, figures and graph files."""
+        shutil.rmtree(self.parts, ignore_errors=True)
         tables = [self.table(name) for name in METRIC_TABLES]
         figures = [self.figures / name for name in FIGURES]
         for path in (*tables, *figures, *self.graph_files()):
@@ -228,11 +253,11 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _alive(temporary: Path) -> bool:
-    """Whether the process that a temporary file is named after still runs."""
+def _alive(process: int) -> bool:
+    """Whether a process still runs."""
     try:
-        os.kill(int(temporary.name.split(".")[-2]), 0)
-    except (ProcessLookupError, ValueError):
+        os.kill(process, 0)
+    except ProcessLookupError:
         return False
     except PermissionError:
         return True

@@ -109,7 +109,7 @@ def find_published(path: Path, parameters: dict[str, Any]) -> pd.DataFrame | Non
         When the file cannot be read.
     """
     given = Path(parameters["given"]["data"] or "")
-    candidates = [parameters["dataset"], *given.parts, given.stem]
+    candidates = [parameters["dataset"], given.parent.name, given.stem]
     for name in candidates:
         # a copy or part of a data set still carries its name: cifar10-exact
         for spelling in (name, name.split("-")[0]):

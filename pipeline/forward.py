@@ -14,7 +14,7 @@ from pipeline.data import ImageData
 from pipeline.hooks import capture
 from pipeline.layer_info import LayerInfo, Pool
 from pipeline.placement import place
-from pipeline.tracing import run_model
+from pipeline.tracing import like_parameters, run_model, trace_layers
 
 LARGEST_BATCH = 256
 Dtype = Literal["float32", "float16"]
@@ -106,14 +106,20 @@ class Forward:
         pool: Pool = "none",
         dtype: Dtype = "float32",
     ) -> "Forward":
-        """Move the network to its device and choose a batch size that fits into `memory`."""
+        """Move the network to its device and choose a batch size that fits into `memory`.
+
+        A batch counts what is stored of it or twice its largest map, whichever is more: the input
+        and output of a layer are there at the same time, also of layers that are not kept.
+        """
+        stored = sum(layer.stored_values(pool) for layer in layers)
+        largest = max(layer.values for layer in trace_layers(model, data.images([0])))
         return cls(
             model=model,
             data=data,
             layers=layers,
             pool=pool,
             dtype=dtype,
-            size=batch_size(sum(layer.stored_values(pool) for layer in layers), memory),
+            size=batch_size(max(stored, 2 * largest), memory),
             device=device,
             memory_format=place(model, device, data.images([0])),
         )
@@ -144,7 +150,8 @@ class Forward:
                 part, pixels = coming.result()
                 if start + self.size < nodes.stop:
                     coming = decoder.submit(decode, start + self.size)
-                images = pixels.to(self.device, memory_format=self.memory_format)
+                images = like_parameters(self.model, pixels.to(self.device))
+                images = images.to(memory_format=self.memory_format)
                 predicted, confidence = _predict(run_model(self.model, images))
                 outputs = {name: value.numpy() for name, value in captured.outputs.items()}
                 yield Batch(part, outputs, predicted, confidence)

@@ -88,7 +88,13 @@ def resolve_layers(
 
 def _matching(trace: Trace, pattern: str) -> list[str]:
     """Names that a pattern matches, at least one."""
-    expression = re.compile(_translate(pattern))
+    try:
+        expression = re.compile(_translate(pattern))
+    except re.error as error:
+        raise LayerError(
+            f"{pattern!r} is no pattern for layer names ({error})",
+            "use names with *, ** and ?, or brackets around characters",
+        ) from error
     names = [name for name in trace.calls if name]
     found = [name for name in names if expression.fullmatch(name)]
     if found:

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from graphs.errors import RunError, TableError
 from graphs.files import digest_file, digest_json
 from graphs.runs import Run
@@ -10,11 +12,11 @@ from graphs.tables import read_metadata
 from pipeline.data import ImageData
 from pipeline.options import Features, Images, Network
 
-CONTENTS = ("model_file", "weights_file", "data")  # digests: not for people
+CONTENTS = ("model_file", "modules", "weights_file", "data")  # digests: not for people
 
 
 def describe(
-    network: Network, images: Images, features: Features, *, data: ImageData
+    network: Network, images: Images, features: Features, *, data: ImageData, model: nn.Module
 ) -> dict[str, Any]:
     """Return what activations depend on, by content: two runs that agree in it are the same run.
 
@@ -25,6 +27,8 @@ def describe(
     return {
         "model": f"{Path(script).name}.py:{factory}" if is_file else network.model.lower(),
         "model_file": digest_file(Path(f"{script}.py").expanduser()) if is_file else None,
+        # what a file beside the model's own may have changed shows in its modules
+        "modules": digest_json(repr(model)),
         "weights": network.weights if named else "file",
         "weights_file": None if named else digest_file(Path(network.weights).expanduser()),
         "dataset": images.dataset,

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from graphs.errors import ModelError
-from pipeline.tracing import evaluating, run_model
+from pipeline.tracing import evaluating, like_parameters, run_model
 
 
 def place(model: nn.Module, device: torch.device, images: Tensor) -> torch.memory_format:
@@ -62,4 +62,4 @@ def answer(
     # torch's hints do not know this form of the call
     model.to(device, memory_format=memory_format)  # type: ignore[call-overload]
     with evaluating(model), torch.inference_mode():
-        return run_model(model, images.to(device, memory_format=memory_format))
+        return run_model(model, like_parameters(model, images).to(memory_format=memory_format))

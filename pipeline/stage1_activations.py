@@ -84,7 +84,7 @@ def dump_activations(
     require_writable(out)
     data, draw = _draw_images(network, images)
     model, layers = _open_network(network, images, features, data=data)
-    identity = describe(network, images, features, data=data)
+    identity = describe(network, images, features, data=data, model=model)
     run = Run(out)
     if not work.force:
         require_same_run(run, identity)
@@ -110,7 +110,7 @@ def dump_activations(
     with progress_bar("reading", waiting, show=work.progress, unit="images") as advance:
         for node_set, parts in zip(sets, todo, strict=True):
             dump_node_set(node_set, parts, forward, advance=advance)
-            _remove_other_layers(node_set)
+    _remove_others(sets)
     entry = {
         "identity": digest_json(identity),
         "parameters": identity | _resolved(network, images, features, machine),
@@ -259,12 +259,21 @@ def _describe_set(node_set: NodeSet, pool: Pool) -> dict[str, Any]:
     }
 
 
-def _remove_other_layers(node_set: NodeSet) -> None:
-    """Remove shards of layers that an earlier --layers named: their numbers mean nothing now."""
-    kept = {node_set.folder.layer(index) for index in range(len(node_set.layers))}
-    for folder in (node_set.folder.path / "activations").glob("layer=*"):
-        if folder not in kept:
-            shutil.rmtree(folder)
+def _remove_others(sets: Sequence[NodeSet]) -> None:
+    """Remove layers and repeats that are not in the run any more: they would be read as its own."""
+    repeats = {node_set.folder.path for node_set in sets}
+    for place in sets[0].folder.path.parent.glob("repeat=*"):
+        if place not in repeats:
+            log.warning("%s is not part of this run any more and is removed", place)
+            shutil.rmtree(place)
+    for node_set in sets:
+        kept = {f"layer={index:03d}" for index in range(len(node_set.layers))}
+        for path in node_set.folder.path.glob("activations/layer=*"):
+            if path.name not in kept:
+                shutil.rmtree(path)
+        for path in node_set.folder.path.glob("edges/layer=*.parquet"):
+            if path.stem not in kept:
+                path.unlink()
 
 
 if __name__ == "__main__":

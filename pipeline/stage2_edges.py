@@ -57,11 +57,12 @@ def build_edges(
     """
     neighbours = neighbours or Neighbours()
     machine, work = machine or Machine(), work or Work()
-    memory = parse_bytes(machine.memory)
+    parse_bytes(machine.memory)
     resolve_device(machine.device)
     run = Run(out)
     source = run.stage("activations")
-    check_k(neighbours.k, int(source["parameters"]["samples"]))
+    samples = int(source["parameters"]["samples"])
+    check_k(neighbours.k, samples)
     options: dict[str, Any] = {
         "k": neighbours.k,
         "metric": neighbours.metric,
@@ -92,7 +93,7 @@ def build_edges(
     with progress_bar("linking", sum(todo), show=work.progress, unit="layers") as advance:
         for (folder, layer), digest, wanted in zip(units, digests, todo, strict=True):
             if wanted:
-                graph = _link(folder, layer, neighbours, machine, memory)
+                graph = _link(folder, layer, samples, neighbours, machine)
                 write_edges(graph, folder.edges(layer["index"]), layer=layer, digest=digest)
                 advance(1)
     run.finish("edges", {"parameters": options, "device": machine.device}, command=command_line())
@@ -107,9 +108,9 @@ def edges_digest(layer: dict[str, Any], options: dict[str, Any]) -> str:
 def _link(
     folder: RepeatFolder,
     layer: dict[str, Any],
+    samples: int,
     neighbours: Neighbours,
     machine: Machine,
-    memory: int,
 ) -> KnnGraph:
     """Find the neighbours in one layer, from its shards."""
     name = f"layer {layer['index']} ({layer['name']})"
@@ -124,14 +125,20 @@ def _link(
             raise CorruptFileError(
                 f"{part} is not from this run's stage 1", "run stage 1 (activations) again"
             )
+    rows = LayerRows(parts)
+    if len(rows) != samples:
+        raise CorruptFileError(
+            f"{name} has {len(rows)} of {samples} samples in {parts[0].parent}",
+            "run stage 1 (activations) again; what is there is kept",
+        )
     try:
         graph = knn(
-            LayerRows(parts),
+            rows,
             neighbours.k,
             metric=neighbours.metric,
             engine=neighbours.engine,
             device=machine.device,
-            memory=memory,
+            memory=parse_bytes(machine.memory),
         )
     except ActivationError as error:
         raise ActivationError(f"{name}: {error.problem}", error.remedy) from error

@@ -149,7 +149,10 @@ class _GraphSet:
         """Write the graph files, unless they are there; return their names."""
         marker, digest = self.parts / "exports.json", digest_json([self.digests[-1], gzip])
         if marker.exists() and (found := read_json(marker))["digest"] == digest:
-            return list(found["files"])
+            names = list(found["files"])
+            if all((self.run.exports / name).exists() for name in names):
+                return names
+        marker.unlink(missing_ok=True)  # before the files it speaks of change
         knn = [self._neighbours(position) for position in range(len(self.layers))]
         graph = DynamicGraph(
             name=self.folder.name,

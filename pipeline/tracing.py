@@ -139,7 +139,7 @@ def trace_model(model: nn.Module, example: Tensor) -> Trace:
     autograd's graph tells how the data flow; none is computed.
     """
     # Two copies of the sample: a first dimension of 1 would say nothing about the batch.
-    sample = _like_parameters(model, example[:1]).repeat(2, *[1] * (example.ndim - 1))
+    sample = like_parameters(model, example[:1]).repeat(2, *[1] * (example.ndim - 1))
     recorder = _Recorder(model)
     # Parameters that were made in inference mode cannot take part in autograd's graph.
     graph = not any(parameter.is_inference() for parameter in model.parameters())
@@ -198,7 +198,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
             module.training = training
 
 
-def _like_parameters(model: nn.Module, images: Tensor) -> Tensor:
+def like_parameters(model: nn.Module, images: Tensor) -> Tensor:
     """Move images to where the parameters are, in their precision."""
     first = next((p for p in model.parameters() if p.is_floating_point()), None)
     return images.float() if first is None else images.to(first.device, first.dtype)

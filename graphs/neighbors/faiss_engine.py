@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 from graphs.errors import ResourceError
 from graphs.neighbors.knn_graph import KnnGraph, Metric
 from graphs.neighbors.rows import Rows, unit_rows
-from graphs.neighbors.select import best, exact_similarities
+from graphs.neighbors.select import best, exact_similarities, to_similarity
 
 SPARE = 12  # candidates beyond k: enough for almost every row of real features
 # A block is held as read, as unit rows, and once more as the other side of the product.
 COPIES_PER_BLOCK = 4
+TILE_BYTES = 16 << 20
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -121,8 +122,9 @@ def _neighbors(
     tolerance = 2 * error_bound(queries.shape[1])
     line = approximate[:, k - 1] - tolerance
     possible = approximate >= line[:, None]
-    open_rows = possible.all(axis=1) if m < blocks.n - 1 else np.zeros(len(queries), np.bool_)
-    possible[open_rows] = False
+    zero = ~queries.any(axis=1)
+    open_rows = possible.all(axis=1) & ~zero & (m < blocks.n - 1)
+    possible[open_rows | zero] = False
     similarities = np.full(approximate.shape, -np.inf, np.float32)
     full = _FullRows(np.flatnonzero(open_rows), queries, blocks.first, k)
     for at, base in blocks:
@@ -133,6 +135,11 @@ def _neighbors(
         full.add(at, base)
     indices, weights = best(similarities, candidates, k)
     indices[full.rows], weights[full.rows] = full.indices, full.weights
+    # a row of zeros has similarity 0 to everyone: its neighbours are the first others
+    own = np.flatnonzero(zero)
+    first = np.arange(k)
+    indices[own] = first + (first >= (own + blocks.first)[:, None])
+    weights[own] = 0.0
     return indices, weights
 
 
@@ -161,33 +168,39 @@ class _FullRows:
     def __init__(
         self, rows: NDArray[np.intp], queries: NDArray[np.float32], first: int, k: int
     ) -> None:
-        self.rows, self._k, self._first = rows, k, first
-        self._queries = queries[rows].astype(np.float64)
+        self.rows, self._queries, self._first, self._k = rows, queries, first, k
         # Starts with k places that any real row beats.
         self.indices = np.zeros((len(rows), k), np.int32)
         self.weights = np.full((len(rows), k), -np.inf, np.float32)
 
     def add(self, at: int, base: NDArray[np.float32]) -> None:
-        """Take in a block of base rows whose first is `at`."""
-        if not len(self.rows):
-            return
-        step = max(1, (64 << 20) // (8 * base.shape[1]))
-        for low in range(0, len(base), step):
-            part = base[low : low + step].astype(np.float64)
-            block = np.clip(self._queries @ part.T, -1.0, 1.0).astype(np.float32)
+        """Take in a block of base rows whose first is `at`, a tile at a time."""
+        side = max(1, TILE_BYTES // (8 * base.shape[1]))
+        for low in range(0, len(base) if len(self.rows) else 0, side):
+            part = base[low : low + side].astype(np.float64)
             columns = np.arange(at + low, at + low + len(part), dtype=np.int32)
-            block[(self.rows + self._first)[:, None] == columns] = -np.inf
-            weights = np.concatenate((self.weights, block), axis=1)
-            everyone = np.broadcast_to(columns, block.shape)
-            indices = np.concatenate((self.indices, everyone), axis=1)
-            self.indices, self.weights = best(weights, indices, self._k)
+            # a tile of similarities, with what sorting needs beside each
+            height = max(1, min(side, TILE_BYTES // (24 * len(part))))
+            for top in range(0, len(self.rows), height):
+                self._add_tile(slice(top, top + height), part, columns)
+
+    def _add_tile(
+        self, which: slice, part: NDArray[np.float64], columns: NDArray[np.int32]
+    ) -> None:
+        rows = self.rows[which]
+        block = to_similarity(self._queries[rows].astype(np.float64) @ part.T)
+        block[(rows + self._first)[:, None] == columns] = -np.inf
+        weights = np.concatenate((self.weights[which], block), axis=1)
+        everyone = np.broadcast_to(columns, block.shape)
+        indices = np.concatenate((self.indices[which], everyone), axis=1)
+        self.indices[which], self.weights[which] = best(weights, indices, self._k)
 
 
 def error_bound(width: int) -> float:
     """Largest error of a float32 inner product of `width` terms of two unit rows.
 
-    gamma_D (Higham 2002, eq. 3.5), with two roundings more for norms that are not exactly 1 and
-    for the exact similarity that is rounded to float32.
+    gamma_D (Higham 2002, eq. 3.5), with three roundings more: for norms that are not exactly 1, and
+    for the exact similarity, which is rounded to a grid and to float32 (`to_similarity`).
 
     Examples
     --------
@@ -195,7 +208,7 @@ def error_bound(width: int) -> float:
     True
     """
     unit = 2.0**-24
-    terms = (width + 2) * unit
+    terms = (width + 3) * unit
     return terms / (1 - terms) if terms < 0.5 else 2.0
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from graphs.neighbors.knn_graph import KnnGraph, Metric
 from graphs.neighbors.rows import Rows, unit_rows
-from graphs.neighbors.select import best
+from graphs.neighbors.select import best, to_similarity
 
 BLOCK_BYTES = 256 << 20
 
@@ -26,7 +26,7 @@ def reference_knn(rows: Rows, k: int, *, metric: Metric) -> KnnGraph:
     Returns
     -------
     KnnGraph
-        Exact: similarities are float64 inner products of float32 unit rows, rounded to float32;
+        Exact: similarities are float64 inner products of float32 unit rows (`to_similarity`);
         ties go to the lower index.
     """
     n = rows.shape[0]
@@ -39,7 +39,7 @@ def reference_knn(rows: Rows, k: int, *, metric: Metric) -> KnnGraph:
     step = max(1, BLOCK_BYTES // (24 * n))
     for at in range(0, n, step):
         stop = min(at + step, n)
-        block = np.clip(base[at:stop] @ base.T, -1.0, 1.0).astype(np.float32)
+        block = to_similarity(base[at:stop] @ base.T)
         block[np.arange(stop - at), np.arange(at, stop)] = -np.inf
         everyone = np.broadcast_to(columns, block.shape)
         indices[at:stop], weights[at:stop] = best(block, everyone, k)

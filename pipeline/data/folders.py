@@ -1,6 +1,7 @@
 """Image files in one folder a class."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from pipeline.data.splits import SPLIT_NAMES, refuse_other_splits, split_names
 IMAGENET_CLASSES = 1000
 # The standard evaluation of ImageNet classifiers (torchvision, models).
 IMAGENET_PREPARATION = ResizeCrop(resize=256, crop=224)
+
+READ_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,17 +57,26 @@ class FolderSource:
         return self.decoder.decode_all([_name(self.root, self.files, int(i)) for i in indices])
 
     def digest(self) -> str:
-        """SHA-256 of relative paths, sizes and classes; the files are not read."""
+        """SHA-256 of relative paths, classes and contents.
+
+        Of sets above 1 GiB sizes and times stand for the contents: reading them all would take
+        longer than a run.
+        """
+        states = [_state(self.root / file) for file in self.files]
+        small = sum(state.st_size for state in states) <= READ_BYTES
         digest = hashlib.sha256()
-        for file, label in zip(self.files, self.labels.tolist(), strict=True):
-            size = _size(self.root / file)
-            digest.update(f"{file}\0{size}\0{label}\n".encode())
+        for file, label, state in zip(self.files, self.labels.tolist(), states, strict=True):
+            digest.update(f"{file}\0{state.st_size}\0{label}\n".encode())
+            if small:
+                digest.update((self.root / file).read_bytes())
+            else:
+                digest.update(f"{state.st_mtime_ns}\n".encode())
         return digest.hexdigest()
 
 
-def _size(path: Path) -> int:
+def _state(path: Path) -> os.stat_result:
     try:
-        return path.stat().st_size
+        return path.stat()
     except OSError as error:
         raise DataError(f"{path} cannot be read ({error.strerror})", "check --data") from error
 

@@ -103,6 +103,8 @@ def _check(n: int, samples: int, repeats: int, *, sampling: str, seed: int) -> N
         )
     if seed < 0:
         raise DataError(f"seed={seed} is negative", "give 0 or more")
+    if seed >= 2**63:
+        raise DataError(f"seed={seed} is too large", "give a number below 2^63")
     if samples > n:
         raise DataError(f"{samples} samples asked for, the set has {n}", "lower --samples")
     if sampling == "sequential" and samples * repeats > n:

@@ -1,6 +1,7 @@
 """The three stages, end to end on small real images."""
 
 import json
+import sys
 from pathlib import Path
 
 import networkx as nx
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 
 from graphs import knn, modularity
-from graphs.errors import RunError
+from graphs.errors import CorruptFileError, RunError
 from graphs.export import check_gephi
 from graphs.runs import Run
 from graphs.shards import LayerRows
@@ -257,6 +258,130 @@ def test_memory_and_dtype_and_pooling(tmp_path):
     labels = pd.read_parquet(small / "variant=clean/repeat=0/nodes.parquet")["label"]
     graph = knn(rows[0:150], 3)
     assert float(modularity(graph.indices, graph.weights, labels)) == pytest.approx(q[0])
+
+
+def die(*_, **__):
+    raise KeyboardInterrupt
+
+
+def test_graph_files_of_another_k_are_not_taken_for_these(small_run, monkeypatch):
+    """Interrupted with k = 4 in the middle of exporting, then back to k = 3."""
+    expected = contents(small_run)
+    graph = small_run / "exports" / "clean-r0_union.graphml"
+    first = graph.read_bytes()
+    build_edges(small_run, neighbours=Neighbours(k=4))
+    assert not graph.exists()
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("pipeline.stage3_communities.draw_figures", die)
+        measure_graphs(small_run)
+    assert graph.read_bytes() != first
+    build_edges(small_run)
+    measure_graphs(small_run)
+    assert graph.read_bytes() == first
+    assert contents(small_run) == expected
+
+
+def test_measures_of_another_k_are_not_taken_for_these(small_run, monkeypatch):
+    expected = contents(small_run)
+    build_edges(small_run, neighbours=Neighbours(k=4))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("pipeline.stage3_communities.export_dynamic", die)
+        measure_graphs(small_run)
+    parts = small_run / "metrics" / ".parts"
+    kept = parts.with_name("kept")
+    parts.rename(kept)
+    build_edges(small_run)
+    kept.rename(parts)  # as if a kill had come before they were cleared
+    measure_graphs(small_run)
+    assert contents(small_run) == expected
+
+
+def test_shards_of_another_run_are_refused(small_run, tmp_path):
+    shard = "variant=clean/repeat=0/activations/layer=000/part-00000.parquet"
+    other = dump_activations(
+        tmp_path / "other", network=Network(model="mlp"), images=Images(samples=60, seed=9)
+    )
+    (small_run / shard).write_bytes((other / shard).read_bytes())
+    with pytest.raises(CorruptFileError, match="is not from this run's stage 1; run stage 1"):
+        build_edges(small_run, neighbours=Neighbours(k=5))
+
+
+def test_a_missing_last_shard_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.dumping.PART_ROWS", 32)
+    out = tmp_path / "run"
+    dump_activations(out, network=Network(model="mlp"), images=Images(samples=60, repeats=1))
+    (out / "variant=clean/repeat=0/activations/layer=000/part-00001.parquet").unlink()
+    with pytest.raises(CorruptFileError, match=r"layer 0 .* has 32 of 60 samples .*run stage 1"):
+        build_edges(out)
+    dump_activations(out, network=Network(model="mlp"), images=Images(samples=60, repeats=1))
+    assert build_edges(out) == out
+
+
+def test_what_left_the_run_is_removed(small_run, caplog):
+    network = Network(model="mlp")
+    run_stages(small_run, network=network, images=Images(samples=60, repeats=2))
+    run_stages(
+        small_run,
+        network=network,
+        images=Images(samples=60, repeats=1),
+        features=Features(
+            layers=Run(small_run).stage("activations")["sets"][0]["layers"][0]["name"]
+        ),
+    )
+    assert "repeat=1 is not part of this run any more" in caplog.text
+    place = small_run / "variant=clean"
+    assert [path.name for path in place.iterdir()] == ["repeat=0"]
+    assert [path.name for path in (place / "repeat=0" / "edges").iterdir()] == ["layer=000.parquet"]
+    assert not list((small_run / "exports").glob("clean-r1*"))
+
+
+def test_a_forced_run_that_is_killed_while_clearing_can_be_run_again(small_run, monkeypatch):
+    images = Images(samples=50, repeats=1)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("graphs.runs.shutil.rmtree", die)
+        dump_activations(
+            small_run, network=Network(model="mlp"), images=images, work=Work(force=True)
+        )
+    run_stages(small_run, network=Network(model="mlp"), images=images, work=Work(force=True))
+    assert Run(small_run).stage("communities")["state"] == "done"
+
+
+def test_temporary_files_of_others_stay(small_run):
+    names = [".notes.tmp", ".notes.20241231235959.tmp", ".a.parquet.999999.tmp"]
+    for name in names:
+        (small_run / name).touch()
+    Run(small_run).sweep()
+    assert [(small_run / name).exists() for name in names] == [True, True, False]
+
+
+def test_a_changed_file_beside_the_models_own_is_another_run(tmp_path):
+    factory = "from blocks import Net\n\n\ndef net():\n    return Net()\n"
+    blocks = """
+from torch import nn
+
+
+class Net(nn.Sequential):
+    def __init__(self):
+        super().__init__(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 10))
+"""
+    (tmp_path / "net.py").write_text(factory)
+    network, images = Network(model=f"{tmp_path}/net.py:net"), Images(samples=40, repeats=1)
+    (tmp_path / "blocks.py").write_text(blocks)
+    dump_activations(tmp_path / "run", network=network, images=images)
+    (tmp_path / "blocks.py").write_text(blocks.replace("nn.ReLU()", "nn.LeakyReLU()"))
+    sys.modules.pop("blocks", None)  # a new process would read the file again
+    with pytest.raises(RunError, match=r"holds another run \(other modules\)"):
+        dump_activations(tmp_path / "run", network=network, images=images)
+
+
+def test_double_precision_networks_run(tmp_path):
+    (tmp_path / "net.py").write_text(
+        "from pipeline.models import load_model\n\n\n"
+        "def net():\n    return load_model('resnet8', input_shape=(1, 8, 8)).double()\n"
+    )
+    network = Network(model=f"{tmp_path}/net.py:net")
+    out = run_stages(tmp_path / "run", network=network, images=Images(samples=40, repeats=1))
+    assert pd.read_parquet(out / "metrics" / "layers.parquet")["modularity"].notna().all()
 
 
 @pytest.mark.data

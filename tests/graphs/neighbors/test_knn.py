@@ -1,3 +1,6 @@
+import math
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -19,10 +22,11 @@ def brute_force(x, k, metric):
         x = x - x.mean(axis=1, keepdims=True)
         x[constant] = 0
     unit = (x / np.maximum(np.linalg.norm(x, axis=1), 1e-8)[:, None]).astype(np.float32)
+    wide = unit.astype(np.float64).tolist()
     rows = []
     for i in range(len(x)):
         similarity = {
-            j: np.float32(np.clip(np.dot(unit[i].astype(float), unit[j].astype(float)), -1, 1))
+            j: np.float32(round(math.fsum(map(float.__mul__, wide[i], wide[j])) * 2**30) / 2**30)
             for j in range(len(x))
             if j != i
         }
@@ -141,6 +145,37 @@ def test_blocks_give_what_the_whole_gives(rows, metric):
     budget = rows * 16 * x.shape[1]
     blocked = knn(x, 4, metric=metric, engine="faiss", memory=budget)
     assert_same(blocked, knn(x, 4, metric=metric, engine="faiss"))
+
+
+@pytest.mark.parametrize("memory", [None, 112_000])
+@pytest.mark.parametrize("engine", ENGINES)
+def test_noise_of_a_sum_near_zero_decides_no_tie(engine, memory):
+    """Row 0 is orthogonal to all others but for the rounding of its sum."""
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=500), rng.normal(size=(400, 500))
+    x = np.vstack((np.concatenate((a, a)), np.hstack((b, -b)))).astype(np.float32)
+    options = {"memory": memory} if engine == "faiss" else {}
+    graph = knn(x, 3, engine=engine, **options)
+    assert graph.indices[0].tolist() == [1, 2, 3]
+    assert graph.weights[0].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_many_ties_and_zero_rows_need_little_memory():
+    """Half the rows zero, the others in two heaps: every row is a tie of hundreds."""
+    n = 2000
+    x = np.zeros((n, 16), np.float32)
+    x[n // 2 :, 0] = 1.0
+    x[-n // 4 :, 1] = 1.0
+    tracemalloc.start()
+    graph = knn(x, 3, engine="faiss")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert graph.zero_rows == n // 2
+    assert graph.indices[0].tolist() == [1, 2, 3]
+    assert graph.indices[2].tolist() == [0, 1, 3]
+    assert graph.indices[n // 2].tolist() == [n // 2 + 1, n // 2 + 2, n // 2 + 3]
+    # all similarities of the rows that tie, in float64 with their indices, would be 24 MB x 4
+    assert peak < 80e6
 
 
 def test_auto_is_faiss():
