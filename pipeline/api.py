@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch import nn
 
-from graphs.errors import ResourceError
+from graphs.errors import DataError, GraphError, ModelError, ResourceError
 from graphs.export import export_dynamic
 from graphs.measures import collect, measure_dynamic_graph
 from graphs.neighbors import KnnGraph, Metric, knn
@@ -60,8 +60,18 @@ class Analysis:
     label_names: tuple[str, ...]
 
     def plot(self, what: Literal["curve", "classes"] = "curve") -> "Axes":
-        """Draw the modularity curve, or its terms by class and layer."""
-        return plot_curve(self.layers) if what == "curve" else plot_classes(self.classes)
+        """Draw the modularity curve, or its terms by class and layer.
+
+        Raises
+        ------
+        GraphError
+            For anything else than ``"curve"`` or ``"classes"``.
+        """
+        if what == "curve":
+            return plot_curve(self.layers)
+        if what == "classes":
+            return plot_classes(self.classes)
+        raise GraphError(f"there is no figure {what!r}", "choose 'curve' or 'classes'")
 
     def export(self, folder: str | Path, *, gzip: bool = False, seed: int = 0) -> list[Path]:
         """Write the graphs of every repeat for Gephi, igraph and NetworkX; return the files."""
@@ -144,10 +154,15 @@ def analyze(
     >>> bool(found.layers["modularity"].between(-0.5, 1).all())
     True
     """
-    images = data if isinstance(data, ImageData) else from_arrays(*data)
+    images = _as_images(data)
     if isinstance(model, str):
         classes = len(images.label_names)
         model = load_model(model, classes=classes, input_shape=images.input_shape, seed=seed)
+    if not isinstance(model, nn.Module):
+        raise ModelError(
+            f"model is a {type(model).__name__}, not a torch.nn.Module",
+            "give a network or a name",
+        )
     check_k(k, samples)
     draw = draw_samples(images.labels, samples, repeats, sampling=sampling, seed=seed)
     if draw.note:
@@ -180,6 +195,17 @@ def analyze(
         graphs=tuple(graphs),
         knn_graphs=tuple(lists),
         label_names=images.label_names,
+    )
+
+
+def _as_images(data: ImageData | tuple[Any, Any]) -> ImageData:
+    if isinstance(data, ImageData):
+        return data
+    if isinstance(data, tuple) and len(data) == 2:
+        return from_arrays(*data)
+    raise DataError(
+        f"data is a {type(data).__name__}, not (images, labels)",
+        "give two arrays, or what pipeline.data.load_data returns",
     )
 
 

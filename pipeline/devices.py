@@ -19,6 +19,7 @@ _UNITS = {
 }
 _FOUR_DIGITS = 999.5
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
+SMALLEST_BUDGET = 1 << 20
 
 
 def resolve_device(name: str = "auto") -> torch.device:
@@ -92,6 +93,33 @@ def parse_bytes(size: int | str) -> int:
     if number < 1 or number != int(number):
         raise ResourceError(f"{size!r} is no positive number of bytes", "write 4GiB, 500MB, ...")
     return int(number)
+
+
+def memory_budget(text: str) -> int:
+    """Convert what --memory says to bytes, and refuse what no work can be done in.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``4GiB``.
+
+    Raises
+    ------
+    ResourceError
+        For less than 1 MiB: rows would be read one by one, and a unit was likely forgotten.
+
+    Examples
+    --------
+    >>> memory_budget("2GiB") == 2 << 30
+    True
+    """
+    budget = parse_bytes(text)
+    if budget < SMALLEST_BUDGET:
+        raise ResourceError(
+            f"--memory {text} is {format_bytes(budget)}, too little to work in",
+            "give at least 1MiB; a number needs its unit: 4GiB",
+        )
+    return budget
 
 
 def format_bytes(count: float) -> str:

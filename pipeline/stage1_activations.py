@@ -6,17 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from torch import nn
 
 from graphs.errors import DataError
 from graphs.files import digest_json
 from graphs.runs import Run
+from graphs.tables import read_frame
 from pipeline.console import command_line, log, plural, progress_bar
 from pipeline.data import Draw, ImageData, draw_samples, load_data
 from pipeline.devices import (
     format_bytes,
-    parse_bytes,
+    memory_budget,
     require_disk,
     require_writable,
     resolve_device,
@@ -80,7 +82,7 @@ def dump_activations(
     """
     images, features = images or Images(), features or Features()
     machine, work = machine or Machine(), work or Work()
-    memory, device = parse_bytes(machine.memory), resolve_device(machine.device)
+    memory, device = memory_budget(machine.memory), resolve_device(machine.device)
     require_writable(out)
     data, draw = _draw_images(network, images)
     model, layers = _open_network(network, images, features, data=data)
@@ -111,6 +113,7 @@ def dump_activations(
         for node_set, parts in zip(sets, todo, strict=True):
             dump_node_set(node_set, parts, forward, advance=advance)
     _remove_others(sets)
+    _tell_accuracy(sets, network, data)
     entry = {
         "identity": digest_json(identity),
         "parameters": identity | _resolved(network, images, features, machine),
@@ -257,6 +260,19 @@ def _describe_set(node_set: NodeSet, pool: Pool) -> dict[str, Any]:
             for index, layer in enumerate(node_set.layers)
         ],
     }
+
+
+def _tell_accuracy(sets: Sequence[NodeSet], network: Network, data: ImageData) -> None:
+    """Say how often the network is right: a low figure shows wrong weights or normalisation."""
+    nodes = pd.concat([read_frame(item.folder.nodes, "nodes") for item in sets])
+    if network.weights == "random" and ".py:" not in network.model:
+        log.warning("the network is untrained (--weights random)")
+    elif nodes["predicted"].notna().all():
+        log.info(
+            "accuracy on these samples: %.3f (normalisation: %s)",
+            (nodes["predicted"] == nodes["label"]).mean(),
+            data.normalization.name,
+        )
 
 
 def _remove_others(sets: Sequence[NodeSet]) -> None:

@@ -14,7 +14,7 @@ from graphs.runs import RepeatFolder, Run, holds
 from graphs.shards import LayerRows
 from graphs.tables import read_frame, read_metadata, write_table
 from pipeline.console import command_line, log, plural, progress_bar
-from pipeline.devices import parse_bytes, resolve_device
+from pipeline.devices import memory_budget, resolve_device
 from pipeline.options import Machine, Neighbours, Work
 
 
@@ -57,7 +57,7 @@ def build_edges(
     """
     neighbours = neighbours or Neighbours()
     machine, work = machine or Machine(), work or Work()
-    parse_bytes(machine.memory)
+    memory_budget(machine.memory)
     resolve_device(machine.device)
     run = Run(out)
     source = run.stage("activations")
@@ -138,7 +138,7 @@ def _link(
             metric=neighbours.metric,
             engine=neighbours.engine,
             device=machine.device,
-            memory=parse_bytes(machine.memory),
+            memory=memory_budget(machine.memory),
         )
     except ActivationError as error:
         raise ActivationError(f"{name}: {error.problem}", error.remedy) from error

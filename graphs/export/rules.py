@@ -86,4 +86,8 @@ def _parse(path: Path, *, kind: type[RuleChecker], report: Report, packed: bool)
         except expat.ExpatError as error:
             report.add("xml", expat.errors.messages[error.code], line=error.lineno)
             return
+        except (LookupError, ValueError) as error:
+            # an encoding that Python does not know, or that maps bytes to several characters
+            report.add("xml", str(error), line=1)
+            return
     checker.finish()

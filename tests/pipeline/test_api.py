@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import nn
 
-from graphs.errors import DataError, GraphError, LayerError, ResourceError
+from graphs.errors import DataError, GraphError, LayerError, ModelError, ResourceError
 from graphs.modularity import modularity
 from graphs.neighbors import knn
 from pipeline import analyze
@@ -76,6 +76,16 @@ def test_the_same_seed_gives_the_same_tables(arrays):
 def test_repeats_that_overlap_are_said(arrays, caplog):
     analyze("mlp", arrays, samples=400, repeats=2)
     assert "2 repeats of 400 share some" in caplog.text
+
+
+def test_what_is_no_network_no_data_and_no_figure_is_named(arrays):
+    with pytest.raises(ModelError, match=r"model is a int, not a torch\.nn\.Module"):
+        analyze(3, arrays)
+    with pytest.raises(DataError, match=r"data is a list, not \(images, labels\)"):
+        analyze("mlp", list(arrays))
+    found = analyze("mlp", arrays, samples=60, repeats=1)
+    with pytest.raises(GraphError, match="there is no figure 'nope'; choose"):
+        found.plot("nope")
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ SHORTHAND = {
     "EDGES": f"{REPEAT}/edges/layer=000.parquet",
 }
 # What may stand on standard error beside the line of the error.
-NEWS = re.compile(r"(note: |stage [123]: ).*")
+NEWS = re.compile(r"(note: |stage [123]: ).*|accuracy on .*")
 
 IS_ROOT = sys.platform == "linux" and os.geteuid() == 0
 NEEDS = {

@@ -245,7 +245,7 @@ def test_memory_and_dtype_and_pooling(tmp_path):
     images = Images(samples=150, repeats=1)
     whole = run_stages(tmp_path / "a", network=NETWORK, images=images, outputs=Outputs(gzip=True))
     tight = run_stages(
-        tmp_path / "b", network=NETWORK, images=images, machine=Machine(memory="512KiB")
+        tmp_path / "b", network=NETWORK, images=images, machine=Machine(memory="1MiB")
     )
     one, other = (pd.read_parquet(out / "metrics" / "layers.parquet") for out in (whole, tight))
     np.testing.assert_allclose(one["modularity"], other["modularity"], atol=1e-6)

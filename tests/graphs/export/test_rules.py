@@ -120,3 +120,10 @@ def test_damage_is_told_and_never_crashes(clean, data, suffix):
     path = folder / f"damaged{suffix}"
     path.write_text("".join(parts), "utf-8")
     assert all(type(sentence) is str for sentence in check_gephi(path))
+
+
+@pytest.mark.parametrize("encoding", ["latin-99", "utf-7", "shift_jis"])
+def test_an_encoding_that_cannot_be_read_is_told(tmp_path, encoding):
+    path = tmp_path / "strange.graphml"
+    path.write_text(f'<?xml version="1.0" encoding="{encoding}"?>\n<graphml/>\n')
+    assert check_gephi(path) != []
