@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -39,6 +40,31 @@ def replacing(path: Path) -> Iterator[Path]:
         if isinstance(error, OSError):
             raise explain_os_error(error, path) from error
         raise
+
+
+# what `replacing` calls its files, of the kinds that are written here
+TEMPORARY = re.compile(
+    r"\..+\.(parquet|json|graphml|gexf|svg|png|pt|csv)(\.gz)?\.(?P<process>\d{1,7})\.tmp"
+)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what killed writers left in a folder and below it."""
+    for path in folder.rglob(".*.tmp"):
+        found = TEMPORARY.fullmatch(path.name)
+        if found and not _alive(int(found["process"])):
+            path.unlink(missing_ok=True)
+
+
+def _alive(process: int) -> bool:
+    """Whether a process still runs."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def explain_os_error(error: OSError, path: Path) -> StratagraphError:

@@ -1,8 +1,6 @@
 """The run folder: where things lie, what is finished, and whose run it is."""
 
-import os
 import platform
-import re
 import shutil
 from collections.abc import Mapping
 from importlib import metadata
@@ -10,15 +8,11 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from graphs.errors import CorruptFileError, RunError, SchemaError, TableError
-from graphs.files import read_json, write_json
+from graphs.files import read_json, sweep, write_json
 from graphs.schema import TableName
 from graphs.tables import read_metadata
 
 FORMAT = "run/1"
-# what `graphs.files.replacing` calls its files, of the kinds that a run writes
-TEMPORARY = re.compile(
-    r"\..+\.(parquet|json|graphml|gexf|svg|png)(\.gz)?\.(?P<process>\d{1,7})\.tmp"
-)
 Stage = Literal["activations", "edges", "communities"]
 # what later stages read of each stage's entry
 NEEDED: dict[Stage, set[str]] = {
@@ -190,10 +184,7 @@ class Run:
 
     def sweep(self) -> None:
         """Remove what killed writers left behind."""
-        for path in self.root.rglob(".*.tmp"):
-            found = TEMPORARY.fullmatch(path.name)
-            if found and not _alive(int(found["process"])):
-                path.unlink(missing_ok=True)
+        sweep(self.root)
 
     def clear(self) -> None:
         """Remove everything that a run writes; files of the user beside them stay.
@@ -251,14 +242,3 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
-
-
-def _alive(process: int) -> bool:
-    """Whether a process still runs."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

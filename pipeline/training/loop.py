@@ -13,7 +13,7 @@ from rich.progress import Progress
 from torch import nn
 
 from graphs.errors import DataError, RunError
-from graphs.files import replacing
+from graphs.files import replacing, sweep
 from pipeline.data import ImageData
 from pipeline.devices import require_disk, require_writable
 from pipeline.training import checkpoints
@@ -144,6 +144,7 @@ def _prepare_folder(
     # Weights and momentum, twice while a checkpoint replaces the one before, and weights.pt.
     require_disk(out, state * (2 * 2 + 1 + kept))
     out.mkdir(parents=True, exist_ok=True)
+    sweep(out)
     if force:
         for name in (checkpoints.LAST, "weights.pt", "history.csv", "epoch-*.pt"):
             for path in out.glob(name):
