@@ -8,8 +8,8 @@ from graphs.runs import Run
 from graphs.snapshots import DynamicGraph, Snapshot
 from graphs.tables import read_frame
 from pipeline.devices import require_writable
+from pipeline.edge_files import read_edges
 from pipeline.options import Flag
-from pipeline.stage2_edges import read_edges
 
 
 def export_graphs(

@@ -17,9 +17,9 @@ from graphs.schema import TableName
 from graphs.snapshots import DynamicGraph, Snapshot
 from graphs.tables import read_frame, read_metadata, write_table
 from pipeline.console import command_line, log, plural, progress_bar
+from pipeline.edge_files import edges_digest, read_edges
 from pipeline.figures import draw_figures, find_published
 from pipeline.options import Outputs, Work
-from pipeline.stage2_edges import edges_digest, read_edges
 from pipeline.summary import curve_table, reading
 
 WIDTH = 79

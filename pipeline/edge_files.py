@@ -1,0 +1,68 @@
+"""One layer's directed list on disk."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from graphs.errors import CorruptFileError
+from graphs.files import digest_json
+from graphs.neighbors import KnnGraph
+from graphs.tables import read_frame, read_metadata, write_table
+
+
+def edges_digest(layer: dict[str, Any], options: dict[str, Any]) -> str:
+    """Return the digest of what one layer's edges are made from."""
+    return digest_json({"activations": layer["digest"], **options})
+
+
+def write_edges(graph: KnnGraph, path: Path, *, layer: dict[str, Any], digest: str) -> Path:
+    """Write one layer's directed list: k rows a source, most similar first."""
+    n, k = graph.indices.shape
+    frame = pd.DataFrame(
+        {
+            "source": np.repeat(np.arange(n, dtype=np.int32), k),
+            "target": graph.indices.ravel(),
+            "rank": np.tile(np.arange(1, k + 1, dtype=np.int16), n),
+            "weight": graph.weights.ravel(),
+        }
+    )
+    metadata = {
+        "digest": digest,
+        "layer_index": str(layer["index"]),
+        "layer": layer["name"],
+        "k": str(k),
+        "metric": graph.metric,
+        "engine": graph.engine,
+        "exact": str(graph.exact).lower(),
+        "zero_rows": str(graph.zero_rows),
+    }
+    return write_table(frame, path, "edges", metadata=metadata)
+
+
+def read_edges(path: Path, n_nodes: int) -> KnnGraph:
+    """Read one layer's directed list back.
+
+    Raises
+    ------
+    CorruptFileError
+        When the file is damaged or does not hold k rows for each of `n_nodes` sources.
+    """
+    said = read_metadata(path, "edges")
+    frame = read_frame(path, "edges")
+    k = int(said["k"])
+    source = frame["source"].to_numpy()
+    if not np.array_equal(source, np.repeat(np.arange(n_nodes), k)):
+        raise CorruptFileError(
+            f"{path} does not hold {k} rows for each of {n_nodes} samples",
+            "delete it and run stage 2 (edges) again",
+        )
+    return KnnGraph(
+        indices=frame["target"].to_numpy(np.int32).reshape(n_nodes, k),
+        weights=frame["weight"].to_numpy(np.float32).reshape(n_nodes, k),
+        metric=said["metric"],  # type: ignore[arg-type]  # written from a Metric
+        engine=said["engine"],
+        exact=said["exact"] == "true",
+        zero_rows=int(said["zero_rows"]),
+    )
