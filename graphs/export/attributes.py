@@ -137,7 +137,8 @@ def static_columns(dynamic: DynamicGraph, attributes: ExportAttributes) -> list[
         Column("sample_index", "long", [str(sample) for sample in nodes["sample"].tolist()]),
     ]
     if "predicted" in nodes and nodes["predicted"].notna().any():
-        guesses = [None if pd.isna(guess) else int(guess) for guess in nodes["predicted"]]
+        known = pd.array(nodes["predicted"], dtype="Int64").tolist()
+        guesses = [None if guess is pd.NA else guess for guess in known]
         right = [
             None if guess is None else _boolean(guess == label)
             for guess, label in zip(guesses, labels, strict=True)
@@ -213,5 +214,5 @@ def _class_names(dynamic: DynamicGraph, more: Mapping[int, str] | None) -> dict[
 
 
 def _label_names(dynamic: DynamicGraph) -> dict[int, str]:
-    names = ["" if pd.isna(name) else str(name) for name in dynamic.nodes["label_name"]]
-    return dict(zip(dynamic.labels.tolist(), names, strict=True))
+    pairs = dict(zip(dynamic.labels.tolist(), dynamic.nodes["label_name"].tolist(), strict=True))
+    return {label: "" if pd.isna(name) else str(name) for label, name in pairs.items()}

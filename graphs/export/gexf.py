@@ -19,7 +19,7 @@ from graphs.export.attributes import (
 )
 from graphs.export.output import write_checked
 from graphs.export.pairs import pair_table
-from graphs.export.text import gephi_text, xml_attribute, xml_text
+from graphs.export.text import escape_column, gephi_text, xml_attribute, xml_text
 from graphs.snapshots import DynamicGraph
 
 Representation = Literal["interval", "timestamp"]
@@ -173,7 +173,7 @@ def _value_cells(column: Column, moment: str) -> list[str]:
     end = f'"{moment}/>'
     values: Sequence[str | None] = column.values
     if column.type == "string":
-        values = [None if value is None else xml_attribute(value) for value in column.values]
+        values = escape_column(column.values, xml_attribute)
     return [f"{start}{value}{end}" if value else "" for value in values]
 
 

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Callable, Mapping
 from itertools import pairwise
+from operator import itemgetter
 
 from graphs.export.rule_checker import is_number
 
 Interval = tuple[float, float]
 Text = tuple[str | None, str | None, str | None]
+TIMES = ("start", "end", "timestamp")
 SPELLS = "<spells>"
 
 
@@ -46,6 +48,17 @@ class GexfTimes:
         spells = self._element.get(SPELLS)
         return spells is not None and spells == self._element.get(name)
 
+    def texts(self) -> list[str]:
+        """Return the times met so far in rising order, as they are written."""
+        return [
+            " ".join(
+                f'{name}="{value}"'
+                for name, value in zip(TIMES, text, strict=True)
+                if value is not None
+            )
+            for text, _ in sorted(self._known.items(), key=itemgetter(1))
+        ]
+
     def finish(self) -> None:
         """Compare all intervals of the file."""
         if self.representation == "timestamp":
@@ -75,7 +88,7 @@ class GexfTimes:
 
 
 def _told(text: Text) -> str:
-    names = zip(("start", "end", "timestamp"), text, strict=True)
+    names = zip(TIMES, text, strict=True)
     return " and ".join(f"{name} {value!r}" for name, value in names if value is not None) or (
         "no time"
     )

@@ -18,7 +18,7 @@ from graphs.export.attributes import (
     static_columns,
 )
 from graphs.export.output import write_checked
-from graphs.export.text import gephi_text, layer_tag, xml_text
+from graphs.export.text import escape_column, gephi_text, layer_tag, xml_text
 from graphs.snapshots import DynamicGraph
 
 NAMESPACE = "http://graphml.graphdrawing.org/xmlns"
@@ -155,7 +155,7 @@ def data_cells(column: Column) -> list[str]:
     """Write one column as ``<data>`` elements, an empty text where a value is missing."""
     values: Iterable[str | None] = column.values
     if column.type == "string":
-        values = (None if value is None else xml_text(value) for value in column.values)
+        values = escape_column(column.values, xml_text)
     start = f'<data key="{column.name}">'
     return [f"{start}{value}</data>" if value else "" for value in values]
 

@@ -2,6 +2,7 @@
 
 import gzip
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -65,10 +66,6 @@ def _write_gzip(raw: BinaryIO, lines: Iterable[str]) -> None:
 
 
 def _write(stream: BinaryIO, lines: Iterable[str]) -> None:
-    pieces: list[str] = []
-    for line in lines:
-        pieces.append(line)
-        if len(pieces) >= CHUNK:
-            stream.write("".join(pieces).encode())
-            pieces.clear()
-    stream.write("".join(pieces).encode())
+    waiting = iter(lines)
+    while piece := "".join(islice(waiting, CHUNK)):
+        stream.write(piece.encode())

@@ -18,7 +18,7 @@ FORMATS: Final[Mapping[str, tuple[type[RuleChecker], Mapping[str, str]]]] = {
     ".gexf": (GexfRules, GEXF_RULES),
 }
 SHORTEST_STEM = 2
-BLOCK = 1 << 20
+BLOCK = 1 << 16
 
 
 def check_gephi(path: Path | str) -> list[str]:
@@ -80,11 +80,13 @@ def _parse(path: Path, *, kind: type[RuleChecker], report: Report, packed: bool)
     checker = kind(parser, report)
     with gzip.open(path) if packed else path.open("rb") as stream:
         try:
-            while block := stream.read(BLOCK):
-                parser.Parse(block, False)  # noqa: FBT003  expat takes it by position
-            parser.Parse(b"", True)  # noqa: FBT003
+            # whole lines, unless one is very long
+            while block := stream.read(BLOCK) + stream.readline(BLOCK):
+                checker.feed(block)
+            parser.Parse(b"", True)  # noqa: FBT003  expat takes it by position
         except expat.ExpatError as error:
-            report.add("xml", expat.errors.messages[error.code], line=error.lineno)
+            line = error.lineno + checker.lines_passed
+            report.add("xml", expat.errors.messages[error.code], line=line)
             return
         except (LookupError, ValueError) as error:
             # an encoding that Python does not know, or that maps bytes to several characters

@@ -1,10 +1,12 @@
 """The rules of GEXF 1.3 files, checked in one pass."""
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 from xml.parsers.expat import XMLParserType
 
 from graphs.export.gexf_times import SPELLS, GexfTimes
+from graphs.export.own_lines import VALUES, Line, gexf_edge, gexf_node
 from graphs.export.rule_checker import (
     Attributes,
     Report,
@@ -45,6 +47,8 @@ class GexfRules(RuleChecker):
         self.owner = ""
         self.static_seen: set[str] = set()
         self.count: str | None = None
+        # (element, number of times) -> pattern
+        self.own_lines: dict[tuple[str, int], Line] = {}
         self.handlers = {
             "gexf": self._gexf,
             "meta": self._meta,
@@ -59,6 +63,35 @@ class GexfRules(RuleChecker):
             "spell": self._spell,
             **VizRules(self).handlers,
         }
+
+    def own_line(self, start: bytes) -> Line | None:
+        """Return the pattern of our own lines that begin so and may stand at the present place."""
+        place = (self.path[-1], start)
+        times = self.times.texts()
+        known = (self.path[-1], len(times))
+        if place == ("nodes", b"<node"):
+            if known not in self.own_lines:
+                self.own_lines[known] = gexf_node(self._node_cells(times))
+        elif place == ("edges", b"<edge") and self.timed_weight:
+            if known not in self.own_lines:
+                self.own_lines[known] = gexf_edge(times)
+        else:
+            return None
+        return self.own_lines[known]
+
+    def _node_cells(self, times: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+        """Values of a node in the order of our writer: the static ones first."""
+        columns = [
+            (name, VALUES[type_], changes)
+            for (kind, name), (type_, changes) in self.columns.items()
+            if kind == "node" and type_ in VALUES
+        ]
+        for name, value, changes in columns:
+            if not changes:
+                yield name, value, ""
+        for name, value, changes in columns:
+            if changes:
+                yield from ((name, value, time) for time in times)
 
     def end(self, _name: str) -> None:
         """Take the end of an element."""

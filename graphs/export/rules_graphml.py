@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from xml.parsers.expat import XMLParserType
 
+from graphs.export.own_lines import VALUES, WEIGHT, Line, graphml_edge, graphml_node
 from graphs.export.rule_checker import (
     Attributes,
     Report,
@@ -29,17 +30,11 @@ NUMBERS = frozenset({"int", "long", "float", "double"})
 ENTITY_GAP = re.compile(r"(?:^|[&<>])[ \t\r\n]+(?=[&<>])|[&<>][ \t\r\n]+$")
 
 Plain = Callable[[str], object]
-NUMBER = r"[+-]?[0-9]{1,9}(?:\.[0-9]*)?(?:e[+-]?[0-9]{1,2})?"
 # Values that are surely right; the others, right or wrong, are looked at in full.
 PLAIN: Mapping[str, Plain] = {
-    "weight": re.compile(r"0\.0{0,9}[1-9][0-9]*|[1-9][0-9]{0,8}\.[0-9]*").fullmatch,
-    "double": re.compile(NUMBER).fullmatch,
-    "float": re.compile(NUMBER).fullmatch,
-    "int": re.compile("[+-]?[0-9]{1,9}").fullmatch,
-    "long": re.compile("[+-]?[0-9]{1,18}").fullmatch,
-    "boolean": {"true", "false"}.__contains__,
-    "string": re.compile("[ A-HJ-Za-z0-9_|.-]*").fullmatch,
+    kind: re.compile(pattern).fullmatch for kind, pattern in {**VALUES, "weight": WEIGHT}.items()
 }
+HEX_COLOR = "#[0-9A-Fa-f]{6}"
 
 
 @dataclass(frozen=True)
@@ -70,6 +65,7 @@ class GraphmlRules(RuleChecker):
         self.domains: dict[str, str] = {}
         self.plain: dict[str, Plain] = {}
         self.text: list[str] = []
+        self.own_lines: dict[str, Line] = {}
         self.weight_key = ""
         parser.CharacterDataHandler = self.text.append
         self.handlers = {
@@ -81,6 +77,25 @@ class GraphmlRules(RuleChecker):
             "edge": self._edge,
             "data": self._data,
         }
+
+    def own_line(self, start: bytes) -> Line | None:
+        """Return the pattern of our own lines that begin so and may stand at the present place."""
+        name = {b"<node": "node", b"<edge": "edge"}.get(start)
+        if name is None or self.path[-1] != "graph" or PHASES[name] < self.phase:
+            return None
+        self.phase = PHASES[name]  # whoever takes the line
+        if name not in self.own_lines:
+            cells = [
+                (key, HEX_COLOR if known.name == "color" else VALUES[known.type])
+                for key, known in self.keys.items()
+                if known.domain == name and known.name != "size" and key != self.weight_key
+            ]
+            self.own_lines[name] = (
+                graphml_node(cells)
+                if name == "node"
+                else graphml_edge(cells, weight=self.weight_key)
+            )
+        return self.own_lines[name]
 
     def start(self, name: str, attributes: Attributes) -> None:
         """Take the start of an element."""

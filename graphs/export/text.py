@@ -1,6 +1,7 @@
 """Words in graph files: labels that every reader shows alike, and the names of the files."""
 
 import re
+from collections.abc import Callable, Sequence
 from xml.sax.saxutils import escape
 
 from graphs.errors import ExportError
@@ -71,6 +72,20 @@ def xml_attribute(text: str) -> str:
     '&quot;A&quot; &amp; &lt;B&gt;'
     """
     return escape(text, {'"': "&quot;"})
+
+
+def escape_column(
+    values: Sequence[str | None], escape_text: Callable[[str], str]
+) -> list[str | None]:
+    """Escape the texts of a column, each different one once; what is missing stays so.
+
+    Examples
+    --------
+    >>> escape_column(["A & B", None, "A & B"], xml_text)
+    ['A &amp; B', None, 'A &amp; B']
+    """
+    known = {value: escape_text(value) for value in set(values) if value is not None}
+    return [None if value is None else known[value] for value in values]
 
 
 def export_file_name(name: str, layer_index: int, layer: str, *, gzip: bool = False) -> str:
