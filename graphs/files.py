@@ -5,12 +5,21 @@ import hashlib
 import json
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphs.errors import ResourceError, RunError, StratagraphError
+from graphs.places import remote
+
+if TYPE_CHECKING:
+    from graphs.remote import RemotePath
+
+# folders, beside those of other programs, in which files for a URL are put together
+STAGING = "stratagraph-"
 
 
 @contextmanager
@@ -18,7 +27,8 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path; move it over `path` when the block ends well.
 
     The temporary file lies in the same folder, is flushed to disk and renamed in one step, so
-    that `path` never holds half a file. After an exception nothing is left behind.
+    that `path` never holds half a file. After an exception nothing is left behind. A file at a URL
+    is put together on this machine, in the folder for temporary files, and uploaded in one step.
 
     Raises
     ------
@@ -27,6 +37,10 @@ def replacing(path: Path) -> Iterator[Path]:
     RunError
         When the folder cannot be written.
     """
+    if there := remote(path):
+        with _uploading(there) as local:
+            yield local
+        return
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,18 +56,62 @@ def replacing(path: Path) -> Iterator[Path]:
         raise
 
 
+@contextmanager
+def _uploading(path: "RemotePath") -> Iterator[Path]:
+    """Give a temporary local path; upload it to `path` when the block ends well."""
+    try:
+        with tempfile.TemporaryDirectory(prefix=f"{STAGING}{os.getpid()}-") as folder:
+            temporary = Path(folder) / path.name
+            yield temporary
+            path.upload(temporary)
+    except OSError as error:
+        raise explain_os_error(error, path) from error
+
+
 # what `replacing` calls its files, of the kinds that are written here
 TEMPORARY = re.compile(
     r"\..+\.(parquet|json|graphml|gexf|svg|png|pt|csv)(\.gz)?\.(?P<process>\d{1,7})\.tmp"
 )
 
 
+def remove_tree(folder: Path) -> None:
+    """Remove a folder with all that is in it; one that is not there is no error.
+
+    Raises
+    ------
+    RunError
+        When it cannot be removed.
+    """
+    if there := remote(folder):
+        there.remove_tree()
+        return
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise explain_os_error(error, folder) from error
+
+
 def sweep(folder: Path) -> None:
-    """Remove what killed writers left in a folder and below it."""
+    """Remove what killed writers left in a folder and below it.
+
+    At a URL nothing is left: what was not uploaded lies in the folder for temporary files.
+    """
+    if remote(folder):
+        _sweep_staging()
+        return
     for path in folder.rglob(".*.tmp"):
         found = TEMPORARY.fullmatch(path.name)
         if found and not _alive(int(found["process"])):
             path.unlink(missing_ok=True)
+
+
+def _sweep_staging() -> None:
+    for path in Path(tempfile.gettempdir()).glob(f"{STAGING}*"):
+        process = path.name.removeprefix(STAGING).partition("-")[0]
+        if process.isdecimal() and not _alive(int(process)):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _alive(process: int) -> bool:
@@ -67,9 +125,15 @@ def _alive(process: int) -> bool:
     return True
 
 
-def explain_os_error(error: OSError, path: Path) -> StratagraphError:
+def explain_os_error(error: OSError, path: "Path | RemotePath") -> StratagraphError:
     """Say in one sentence why `path` could not be written."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error):
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in str(error)
+    if full and remote(path):
+        return ResourceError(
+            f"the disk of {tempfile.gettempdir()} is full: {path} is put together there",
+            "free some space or name another folder as TMPDIR; what is finished is kept",
+        )
+    if full:
         return ResourceError(
             f"the disk is full: {path} could not be written",
             "free some space or choose another --out; what is finished is kept",

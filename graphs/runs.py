@@ -1,14 +1,14 @@
 """The run folder: where things lie, what is finished, and whose run it is."""
 
 import platform
-import shutil
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from graphs.errors import CorruptFileError, RunError, SchemaError, TableError
-from graphs.files import read_json, sweep, write_json
+from graphs.files import read_json, remove_tree, sweep, write_json
+from graphs.places import remote, resolve_folder
 from graphs.schema import TableName
 from graphs.tables import read_metadata
 
@@ -78,16 +78,19 @@ class Run:
     Parameters
     ----------
     root : Path
-        The folder; it need not exist yet.
+        The folder, or a URL (`graphs.places.resolve_folder`); it need not exist yet.
 
     Raises
     ------
     RunError
-        When the folder holds files but is no run, or its manifest cannot be read.
+        When the folder holds files but is no run, its manifest cannot be read, or the file system
+        at a URL does not answer.
     """
 
     def __init__(self, root: Path) -> None:
-        self.root = root
+        self.root = root = resolve_folder(root)
+        if there := remote(root):
+            there.require_answer()
         self.manifest_path = root / "manifest.json"
         self.exports = root / "exports"
         self.figures = root / "figures"
@@ -195,11 +198,11 @@ class Run:
         self.manifest = {}
         self._remove_outputs()
         for folder in self.root.glob("variant=*"):
-            shutil.rmtree(folder)
+            remove_tree(folder)
 
     def _remove_outputs(self) -> None:
         """Remove tables, figures and graph files."""
-        shutil.rmtree(self.parts, ignore_errors=True)
+        remove_tree(self.parts)
         tables = [self.table(name) for name in METRIC_TABLES]
         figures = [self.figures / name for name in FIGURES]
         for path in (*tables, *figures, *self.graph_files()):
@@ -220,13 +223,18 @@ class Run:
 
     def size(self) -> int:
         """Return what the run's node sets take on disk, in bytes."""
+        if there := remote(self.root):
+            sizes = there.sizes().items()
+            return sum(
+                size
+                for name, size in sizes
+                if name.startswith("variant=") and name.endswith(".parquet")
+            )
         return sum(path.stat().st_size for path in self.root.glob("variant=*/**/*.parquet"))
 
 
 def holds(path: Path, name: TableName, digest: str) -> bool:
     """Whether a file is there, whole, of a version that we read, and made from these inputs."""
-    if not path.exists():
-        return False
     try:
         return read_metadata(path, name).get("digest") == digest
     except (CorruptFileError, SchemaError, TableError):

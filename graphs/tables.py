@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from graphs.errors import CorruptFileError
 from graphs.files import explain_os_error, replacing
+from graphs.places import remote
 from graphs.schema import COLUMNS, KEY, TableName, activation_schema, label, validate
 
 ROW_GROUP = 256
@@ -187,7 +188,9 @@ def read_shard(
 
 def _open(path: Path, name: TableName) -> pq.ParquetFile:
     try:
-        file = pq.ParquetFile(path, page_checksum_verification=True)
+        # at a URL, only the bytes of the rows that are asked for travel: both columns in one go
+        source, together = (path.open("rb"), True) if remote(path) else (path, False)
+        file = pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=together)
     except FileNotFoundError:
         raise CorruptFileError(
             f"{path} is missing", "run the stage that writes it again; what is there is kept"

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from graphs.errors import ResourceError, RunError
+from graphs.places import is_url, remote, resolve_folder
 
 _UNITS = {
     "": 1,
@@ -138,27 +139,35 @@ def format_bytes(count: float) -> str:
     return f"{value:.3g} {units[0]}" if value < _FOUR_DIGITS else f"{value:.0f} {units[0]}"
 
 
-def require_disk(folder: str | Path, needed_bytes: int) -> None:
+def require_disk(folder: str | Path, needed_bytes: int, *, at_once: int | None = None) -> None:
     """Refuse to begin what the disk has no room for.
 
     Parameters
     ----------
     folder : str or Path
-        Where the files will lie; it need not exist yet.
+        Where the files will lie; it need not exist yet. The room at a URL is not known: there,
+        what is put together at a time must fit into the folder for temporary files.
     needed_bytes : int
         What will be written.
+    at_once : int, optional
+        What of it is written at a time; all of it, if not given.
 
     Raises
     ------
     ResourceError
         When less is free; the message has both sizes and the folder.
     """
-    free = shutil.disk_usage(_existing(Path(folder))).free
-    if free < needed_bytes:
+    where, needed = resolve_folder(folder), needed_bytes
+    remedy = "free some space, choose another --out"
+    if remote(where):
+        needed = needed_bytes if at_once is None else at_once
+        folder = where = Path(tempfile.gettempdir())
+        remedy = "free some space, name another folder as TMPDIR"
+    free = shutil.disk_usage(_existing(where)).free
+    if free < needed:
         raise ResourceError(
-            f"{format_bytes(needed_bytes)} are needed in {folder}, {format_bytes(free)} are free",
-            "free some space, choose another --out, or write less (fewer --samples or --layers, "
-            "--pool, --dtype float16)",
+            f"{format_bytes(needed)} are needed in {folder}, {format_bytes(free)} are free",
+            f"{remedy}, or write less (fewer --samples or --layers, --pool, --dtype float16)",
         )
 
 
@@ -168,19 +177,28 @@ def require_writable(folder: str | Path, *, option: str = "--out") -> None:
     Parameters
     ----------
     folder : str or Path
-        It need not exist yet.
+        It need not exist yet. A URL only as `graphs.places.resolve_folder` gives it: who has not
+        asked for that writes with `pathlib`.
     option : str
         Which option named it.
 
     Raises
     ------
     RunError
-        When it, or the nearest folder above it that exists, takes no files.
+        When it, or the nearest folder above it that exists, takes no files; when a file system at
+        a URL does not answer or takes none.
     """
-    place = _existing(Path(folder))
+    if there := remote(folder):
+        there.require_writable()
+        return
+    if is_url(folder):
+        raise RunError(
+            f"{folder} is a URL, at which only runs can lie", f"choose a local folder as {option}"
+        )
+    nearest = _existing(Path(folder))
     try:
         # Permission bits do not tell: root, read-only mounts, network shares.
-        with tempfile.TemporaryFile(dir=place):
+        with tempfile.TemporaryFile(dir=nearest):
             pass
     except OSError as error:
         reason = error.strerror or str(error)
@@ -189,8 +207,22 @@ def require_writable(folder: str | Path, *, option: str = "--out") -> None:
         ) from error
 
 
+def run_folder(out: str | Path) -> Path:
+    """Return where a run lies, after asking a file system at a URL whether it takes files.
+
+    Raises
+    ------
+    RunError
+        When the scheme is unknown, its package is missing, or the file system does not answer.
+    """
+    where = resolve_folder(out)
+    if there := remote(where):
+        there.require_writable()
+    return where
+
+
 def _existing(folder: Path) -> Path:
-    place = folder.expanduser().absolute()
-    while not place.exists() and place != place.parent:
-        place = place.parent
-    return place
+    found = folder.expanduser().absolute()
+    while not found.exists() and found != found.parent:
+        found = found.parent
+    return found

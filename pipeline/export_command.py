@@ -4,6 +4,7 @@ from pathlib import Path
 
 from graphs.export import export_dynamic
 from graphs.export.gexf import Representation
+from graphs.places import resolve_folder
 from graphs.runs import Run
 from graphs.snapshots import DynamicGraph, Snapshot
 from graphs.tables import read_frame
@@ -48,7 +49,7 @@ def export_graphs(
     run = Run(out)
     source, seed = run.stage("activations"), run.stage("communities")["parameters"]["seed"]
     run.stage("edges")
-    folder = to or run.exports
+    folder = resolve_folder(to) if to else run.exports
     require_writable(folder, option="--to" if to else "--out")
     layers = read_frame(run.table("layers"), "layers")
     metrics = read_frame(run.table("nodes"), "node_metrics")

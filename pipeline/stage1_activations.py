@@ -1,6 +1,5 @@
 """Stage 1: a network and images in, activation shards and node tables out."""
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from graphs.errors import DataError
-from graphs.files import digest_json
+from graphs.files import digest_json, remove_tree
+from graphs.places import resolve_folder
 from graphs.runs import Run
 from graphs.tables import read_frame
 from pipeline.console import command_line, log, plural, progress_bar
@@ -23,7 +23,7 @@ from pipeline.devices import (
     require_writable,
     resolve_device,
 )
-from pipeline.dumping import NodeSet, dump_node_set
+from pipeline.dumping import PART_ROWS, NodeSet, dump_node_set
 from pipeline.forward import Forward
 from pipeline.hooks import require_pool, resolve_layers
 from pipeline.identity import describe, require_same_run
@@ -83,6 +83,7 @@ def dump_activations(
     images, features = images or Images(), features or Features()
     machine, work = machine or Machine(), work or Work()
     memory, device = memory_budget(machine.memory), resolve_device(machine.device)
+    out = resolve_folder(out)
     require_writable(out)
     data, draw = _draw_images(network, images)
     model, layers = _open_network(network, images, features, data=data)
@@ -99,7 +100,8 @@ def dump_activations(
     needed = waiting * stored_bytes(layers, features)
     _announce(sets, waiting, needed, draw)
     # of a run that is replaced, the room is free again before the first byte is written
-    require_disk(out, max(0, needed - run.size()) if work.force else needed)
+    room = max(0, needed - run.size()) if work.force else needed
+    require_disk(out, room, at_once=min(needed, PART_ROWS * stored_bytes(layers, features)))
     forward = Forward.prepare(
         model, data, layers, memory=memory, device=device, pool=features.pool, dtype=features.dtype
     )
@@ -281,12 +283,12 @@ def _remove_others(sets: Sequence[NodeSet]) -> None:
     for place in sets[0].folder.path.parent.glob("repeat=*"):
         if place not in repeats:
             log.warning("%s is not part of this run any more and is removed", place)
-            shutil.rmtree(place)
+            remove_tree(place)
     for node_set in sets:
         kept = {f"layer={index:03d}" for index in range(len(node_set.layers))}
         for path in node_set.folder.path.glob("activations/layer=*"):
             if path.name not in kept:
-                shutil.rmtree(path)
+                remove_tree(path)
         for path in node_set.folder.path.glob("edges/layer=*.parquet"):
             if path.stem not in kept:
                 path.unlink()

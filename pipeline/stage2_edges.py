@@ -6,7 +6,7 @@ from typing import Any
 from graphs.neighbors.knn import check_k, resolve_engine
 from graphs.runs import Run
 from pipeline.console import command_line, log, plural, progress_bar
-from pipeline.devices import memory_budget, resolve_device
+from pipeline.devices import memory_budget, resolve_device, run_folder
 from pipeline.edge_files import edges_digest
 from pipeline.linking import LayerTask, link_layer
 from pipeline.options import Machine, Neighbours, Work
@@ -53,6 +53,7 @@ def build_edges(
     machine, work = machine or Machine(), work or Work()
     memory_budget(machine.memory)
     resolve_device(machine.device)
+    out = run_folder(out)
     run = Run(out)
     source = run.stage("activations")
     samples = int(source["parameters"]["samples"])

@@ -1,6 +1,5 @@
 """Stage 3: k-NN edges in; metric tables, figures and graph files out."""
 
-import shutil
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import pandas as pd
 
 from graphs.errors import CorruptFileError
 from graphs.export import export_dynamic
-from graphs.files import digest_json, read_json, write_json
+from graphs.files import digest_json, read_json, remove_tree, write_json
 from graphs.measures import LayerMeasures, MetricTables, collect, measure_layer
 from graphs.neighbors import KnnGraph
 from graphs.runs import MetricTable, RepeatFolder, Run, holds
@@ -17,6 +16,7 @@ from graphs.schema import TableName
 from graphs.snapshots import DynamicGraph, Snapshot
 from graphs.tables import read_frame, read_metadata, write_table
 from pipeline.console import command_line, log, plural, progress_bar
+from pipeline.devices import run_folder
 from pipeline.edge_files import edges_digest, read_edges
 from pipeline.figures import draw_figures, find_published
 from pipeline.options import Outputs, Work
@@ -63,6 +63,7 @@ def measure_graphs(out: Path, *, outputs: Outputs | None = None, work: Work | No
         When a table is missing, truncated or damaged.
     """
     outputs, work = outputs or Outputs(), work or Work()
+    out = run_folder(out)
     run = Run(out)
     source, links = run.stage("activations"), run.stage("edges")
     behind = find_published(outputs.published, source["parameters"]) if outputs.published else None
@@ -76,9 +77,9 @@ def measure_graphs(out: Path, *, outputs: Outputs | None = None, work: Work | No
     digest = digest_json([item.digests for item in sets])
     entry = {"parameters": parameters, "digest": digest}
     if work.force:
-        shutil.rmtree(run.parts, ignore_errors=True)
+        remove_tree(run.parts)
     elif _finished(run, entry):
-        shutil.rmtree(run.parts, ignore_errors=True)  # left behind when killed right at the end
+        remove_tree(run.parts)  # left behind when killed right at the end
         log.info("stage 3: all of it is there, nothing to do")
         return _tell(run)
     run.reopen("communities")
@@ -101,7 +102,7 @@ def measure_graphs(out: Path, *, outputs: Outputs | None = None, work: Work | No
     figures = draw_figures(run.figures, tables, source["parameters"], published=behind)
     entry |= {"exports": files, "figures": figures}
     run.finish("communities", entry, command=command_line())
-    shutil.rmtree(run.parts)
+    remove_tree(run.parts)
     return _tell(run)
 
 
