@@ -10,7 +10,7 @@ candidate lies above it are measured against every row.
 """
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Literal, Protocol
 
 import faiss
 import numpy as np
@@ -57,7 +57,7 @@ def faiss_knn(
     ResourceError
         When `device` is "cuda" and FAISS sees no GPU.
     """
-    search = _Search(_use_gpu(device))
+    search = Search(device)
     n, width = rows.shape
     step = n if memory is None else max(1, min(n, memory // (COPIES_PER_BLOCK * 4 * width)))
     indices = np.empty((n, k), np.int32)
@@ -68,7 +68,7 @@ def faiss_knn(
         queries = unit_rows(rows, at, stop, metric=metric)
         zero_rows += int(np.count_nonzero(~queries.any(axis=1)))
         blocks = _Blocks(rows, step, metric, (at, queries))
-        indices[at:stop], weights[at:stop] = _neighbors(queries, blocks, k, search)
+        indices[at:stop], weights[at:stop] = neighbors_among(queries, blocks, k, search=search)
     return KnnGraph(
         indices=indices,
         weights=weights,
@@ -79,51 +79,91 @@ def faiss_knn(
     )
 
 
-class _Search:
+class Search:
     """FAISS' brute-force search on the device that was chosen."""
 
-    def __init__(self, gpu: bool) -> None:  # noqa: FBT001 (private)
-        self._resources = faiss.StandardGpuResources() if gpu else None
+    def __init__(self, device: Device) -> None:
+        self._resources = faiss.StandardGpuResources() if _use_gpu(device) else None
 
     def __call__(
         self, queries: NDArray[np.float32], base: NDArray[np.float32], m: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return the m best base rows of every query by float32 product, and where they are."""
         product = faiss.METRIC_INNER_PRODUCT
         if self._resources is None:
             return faiss.knn(queries, base, m, metric=product)
         return faiss.knn_gpu(self._resources, queries, base, m, metric=product)
 
 
+class Base(Protocol):
+    """The rows among which neighbours are looked for, block after block.
+
+    Attributes
+    ----------
+    first : int
+        Which row the first query is.
+    rows : range
+        Which rows the base holds: all queries among them, or none.
+    """
+
+    @property
+    def first(self) -> int: ...  # noqa: D102 (the class says it)
+
+    @property
+    def rows(self) -> range: ...  # noqa: D102 (the class says it)
+
+    def __iter__(self) -> Iterator[tuple[int, NDArray[np.float32]]]: ...
+
+
 class _Blocks:
-    """The base rows, block after block; the block that the queries came from is not read again."""
+    """All rows, block after block; the block that the queries came from is not read again."""
 
     def __init__(
         self, rows: Rows, step: int, metric: Metric, own: tuple[int, NDArray[np.float32]]
     ) -> None:
         self._rows, self._step, self._metric, self._own = rows, step, metric, own
-        self.n = rows.shape[0]
         self.first = own[0]
+        self.rows = range(rows.shape[0])
 
     def __iter__(self) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        for at in range(0, self.n, self._step):
+        n = len(self.rows)
+        for at in range(0, n, self._step):
             if at == self._own[0]:
                 yield at, self._own[1]
             else:
-                stop = min(at + self._step, self.n)
+                stop = min(at + self._step, n)
                 yield at, unit_rows(self._rows, at, stop, metric=self._metric)
 
 
-def _neighbors(
-    queries: NDArray[np.float32], blocks: _Blocks, k: int, search: _Search
+def neighbors_among(
+    queries: NDArray[np.float32], blocks: Base, k: int, *, search: Search
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    """Find the neighbours of one block of rows among all rows."""
-    m = min(k + SPARE, blocks.n - 1)
+    """Find the exact k most similar other rows of some rows among the rows of a base.
+
+    Parameters
+    ----------
+    queries : ndarray of float32, shape (q, D)
+        Unit rows.
+    blocks : Base
+        Unit rows to look among: at least k that are not the query itself.
+    k : int
+        Neighbours a row.
+    search : Search
+        Where candidates come from.
+
+    Returns
+    -------
+    tuple of ndarray
+        Indices int32 and similarities float32, both of shape (q, k).
+    """
+    others = len(blocks.rows) - (blocks.first in blocks.rows)
+    m = min(k + SPARE, others)
     approximate, candidates = _candidates(queries, blocks, m, search)
     tolerance = 2 * error_bound(queries.shape[1])
     line = approximate[:, k - 1] - tolerance
     possible = approximate >= line[:, None]
     zero = ~queries.any(axis=1)
-    open_rows = possible.all(axis=1) & ~zero & (m < blocks.n - 1)
+    open_rows = possible.all(axis=1) & ~zero & (m < others)
     possible[open_rows | zero] = False
     similarities = np.full(approximate.shape, -np.inf, np.float32)
     full = _FullRows(np.flatnonzero(open_rows), queries, blocks.first, k)
@@ -137,14 +177,15 @@ def _neighbors(
     indices[full.rows], weights[full.rows] = full.indices, full.weights
     # a row of zeros has similarity 0 to everyone: its neighbours are the first others
     own = np.flatnonzero(zero)
-    first = np.arange(k)
-    indices[own] = first + (first >= (own + blocks.first)[:, None])
+    first = np.arange(blocks.rows.start, blocks.rows.start + k)
+    among = blocks.first in blocks.rows
+    indices[own] = first + (among & (first >= (own + blocks.first)[:, None]))
     weights[own] = 0.0
     return indices, weights
 
 
 def _candidates(
-    queries: NDArray[np.float32], blocks: _Blocks, m: int, search: _Search
+    queries: NDArray[np.float32], blocks: Base, m: int, search: Search
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return the m best other rows by float32 similarity, best first, with their indices."""
     approximate = np.empty((len(queries), 0), np.float32)
