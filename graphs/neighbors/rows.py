@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 
 from graphs.errors import ActivationError
 from graphs.neighbors.knn_graph import Metric
+from graphs.neighbors.threads import in_threads
 
 NORM_FLOOR = 1e-8
-CHUNK_BYTES = 64 << 20
+CHUNK_BYTES = 1 << 20  # float64 numbers that stay in a core's cache
 
 
 class Rows(Protocol):
@@ -51,14 +52,9 @@ def unit_rows(rows: Rows, start: int, stop: int, *, metric: Metric) -> NDArray[n
     block = np.asarray(rows[start:stop])
     out = np.empty(block.shape, np.float32)
     step = max(1, CHUNK_BYTES // (8 * max(1, block.shape[1])))
-    for at in range(0, len(block), step):
-        part = block[at : at + step].astype(np.float64)
-        if metric == "pearson":
-            # A constant row has no direction; rounding of its mean must not invent one.
-            constant = part.min(axis=1) == part.max(axis=1)
-            part -= part.mean(axis=1, keepdims=True)
-            part[constant] = 0.0
-        norms = np.sqrt(np.einsum("ij,ij->i", part, part))
+
+    def scale(at: int) -> None:
+        part, norms = _directions(block[at : at + step].astype(np.float64), metric)
         if not np.isfinite(norms).all():
             row = start + at + int(np.flatnonzero(~np.isfinite(norms))[0])
             raise ActivationError(
@@ -67,4 +63,32 @@ def unit_rows(rows: Rows, start: int, stop: int, *, metric: Metric) -> NDArray[n
             )
         part /= np.maximum(norms, NORM_FLOOR)[:, None]
         out[at : at + step] = part
+
+    in_threads(scale, range(0, len(block), step))
     return out
+
+
+def _directions(
+    part: NDArray[np.float64], metric: Metric
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what is scaled, and the lengths; infinite where a number is not finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        centred, norms = _centre(part, metric)
+    wrong = ~np.isfinite(norms)
+    if wrong.any() and np.isfinite(part[wrong]).all():
+        # squares of float64 numbers beyond 1e154 overflow: the direction is that of smaller ones
+        part = part.copy()
+        part[wrong] /= np.abs(part[wrong]).max(axis=1, keepdims=True)
+        centred, norms = _centre(part, metric)
+    return centred, norms
+
+
+def _centre(
+    part: NDArray[np.float64], metric: Metric
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    if metric == "pearson":
+        # A constant row has no direction; rounding of its mean must not invent one.
+        constant = part.min(axis=1) == part.max(axis=1)
+        part = part - part.mean(axis=1, keepdims=True)
+        part[constant] = 0.0
+    return part, np.sqrt(np.einsum("ij,ij->i", part, part))

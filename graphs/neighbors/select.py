@@ -6,7 +6,9 @@ Shared by the engines that look for candidates in low precision.
 import numpy as np
 from numpy.typing import NDArray
 
-PAIR_BYTES = 32 << 20
+from graphs.neighbors.threads import in_threads
+
+PAIR_BYTES = 1 << 20  # rows of one side that are gathered at a time: they stay in the cache
 GRID = 2.0**30
 
 
@@ -46,12 +48,14 @@ def exact_similarities(
     """
     left, right = pairs
     out = np.empty(len(left), np.float32)
-    step = max(1, PAIR_BYTES // (16 * max(1, queries.shape[1])))
-    for at in range(0, len(left), step):
+    step = max(1, PAIR_BYTES // (4 * max(1, queries.shape[1])))
+
+    def measure(at: int) -> None:
         part = slice(at, at + step)
-        a = queries[left[part]].astype(np.float64)
-        b = base[right[part]].astype(np.float64)
-        out[part] = to_similarity(np.einsum("ij,ij->i", a, b))
+        sums = np.einsum("ij,ij->i", queries[left[part]], base[right[part]], dtype=np.float64)
+        out[part] = to_similarity(sums)
+
+    in_threads(measure, range(0, len(left), step))
     return out
 
 
