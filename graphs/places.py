@@ -1,7 +1,6 @@
 """Where a run lies: a folder, or a URL. Nothing here needs fsspec before a URL is named."""
 
 import re
-from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
@@ -13,18 +12,19 @@ if TYPE_CHECKING:
     from graphs.remote import RemotePath
 
 # `Path` writes s3://bucket/run as s3:/bucket/run: both are the URL. One letter is a Windows drive.
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.:-]+):(?:/+(.*))?", re.DOTALL)
+LOCAL = ("file", "local")
 _WILD = re.compile(r"[*?\[\]]")
 
 
-def resolve_folder(location: str | PathLike[str]) -> Path:
+def resolve_folder(location: str | Path) -> Path:
     """Return the folder that a path or URL names.
 
     Parameters
     ----------
-    location : str or path
-        A path, or a URL whose scheme fsspec knows, such as ``s3://bucket/run``. ``file:`` URLs are
-        paths. Given twice, it comes back as it is.
+    location : str or Path
+        A path, or a URL whose scheme fsspec knows, such as ``s3://bucket/run``; also a `UPath`,
+        with its options. ``file:`` URLs are paths. What was returned once comes back as it is.
 
     Returns
     -------
@@ -46,41 +46,42 @@ def resolve_folder(location: str | PathLike[str]) -> Path:
     """
     if remote(location):
         return cast("Path", location)
-    found = _URL.fullmatch(_written(location))
-    if found is None:
-        return Path(location)
-    scheme, rest = found[1].lower(), found[2].rstrip("/")
-    if scheme in ("file", "local"):
-        return _local(_written(location), rest)
-    if scheme != "memory" and not rest.strip("/"):
-        raise RunError(f"{location} names no bucket or host", f"write {scheme}://bucket/folder")
+    if (url := url_of(location)) is None:
+        return _local(_written(location))
+    scheme, _, rest = url.partition("://")
+    if scheme != "memory" and not rest:
+        raise RunError(f"{url} names no bucket or host", f"write {scheme}://bucket/folder")
     if _WILD.search(rest):
         raise RunError(
-            f"{location} holds a wildcard (* ? [ ]), which file systems at URLs read as a pattern",
+            f"{url} holds a wildcard (* ? [ ]), which file systems at URLs read as a pattern",
             "choose another name for the folder",
         )
     try:
         from graphs.remote import RemotePath, require_scheme  # fsspec only where a URL is named
     except ImportError as error:
         raise RunError(
-            f"{location}: folders at a URL need the package {error.name or 'universal-pathlib'}",
+            f"{url}: folders at a URL need the package {error.name or 'universal-pathlib'}",
             "install it with pip install -e '.[remote]'",
         ) from error
-    url = f"{scheme}://{rest}"
     require_scheme(scheme, url)
-    return cast("Path", RemotePath.at(url))
+    options = getattr(location, "storage_options", {})  # a UPath's
+    return cast("Path", RemotePath.at(url, options))
 
 
-def is_url(location: str | PathLike[str]) -> bool:
-    """Whether a text or path is a URL of another file system than this machine's.
+def url_of(location: str | Path) -> str | None:
+    """Return the URL that a text or path is, or None for a path of this machine.
 
     Examples
     --------
-    >>> is_url("s3://bucket/run"), is_url(Path("s3://bucket/run")), is_url("C:/run"), is_url("run")
-    (True, True, False, False)
+    >>> url_of(Path("s3://bucket/run")), url_of("S3://bucket/run/")
+    ('s3://bucket/run', 's3://bucket/run')
+    >>> [url_of(name) for name in ("runs/first", "C:/run", "file:///tmp/run")]
+    [None, None, None]
     """
     found = _URL.fullmatch(_written(location))
-    return found is not None and found[1].lower() not in ("file", "local")
+    if found is None or found[1].lower() in LOCAL:
+        return None
+    return f"{found[1].lower()}://{(found[2] or '').strip('/')}"
 
 
 def remote(path: object) -> "RemotePath | None":
@@ -88,15 +89,18 @@ def remote(path: object) -> "RemotePath | None":
     return cast("RemotePath", path) if getattr(path, "is_remote", False) is True else None
 
 
-def _local(location: str, rest: str) -> Path:
-    """Return the path in a ``file:`` URL: file:///a, file://localhost/a, file:/a."""
+def _local(location: str) -> Path:
+    """Return a path, also from a ``file:`` URL: file:///a, file://localhost/a, file:/a."""
+    found = _URL.fullmatch(location)
+    if found is None:
+        return Path(location)
     parts = urlsplit(location)
     if parts.netloc not in ("", "localhost"):
         raise RunError(
             f"{location} names the host {parts.netloc!r}", f"write file:///{parts.netloc}/..."
         )
-    return Path(url2pathname(parts.path or f"/{rest}"))
+    return Path(url2pathname(parts.path))
 
 
-def _written(location: object) -> str:
+def _written(location: str | Path) -> str:
     return location.as_posix() if isinstance(location, Path) else str(location)

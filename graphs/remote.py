@@ -7,7 +7,7 @@ or not at all.
 import io
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, ClassVar, Self, cast
@@ -33,12 +33,20 @@ class RemotePath(ProxyUPath):
     is_remote: ClassVar[bool] = True
 
     @classmethod
-    def at(cls, url: str) -> Self:
-        """Return the path of a URL; nothing is asked of its file system yet."""
-        path = UPath(url)
+    def at(cls, url: str, options: Mapping[str, Any]) -> Self:
+        """Return the path of a URL; nothing is asked of its file system yet.
+
+        Parameters
+        ----------
+        url : str
+            With its scheme.
+        options : mapping
+            What fsspec is told about the file system, such as ``endpoint_url``.
+        """
+        path = UPath(url, **options)
         if isinstance(path, CloudPath):
             # other machines write here too: a listing that is kept would hide their files
-            path = UPath(url, use_listings_cache=False)
+            path = UPath(url, **{"use_listings_cache": False, **options})
         return cls._from_upath(path)
 
     def exists(self, *, follow_symlinks: bool = True) -> bool:
@@ -241,6 +249,8 @@ def _in_time(path: RemotePath, ask: Callable[[], object]) -> None:
     thread.start()
     thread.join(ANSWER_SECONDS)
     if failures:
+        # clients are kept: who mends the environment in a notebook and asks again gets a new one
+        fsspec.get_filesystem_class(path.protocol).clear_instance_cache()
         raise failures[0]
     if thread.is_alive():
         raise RunError(

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from graphs.errors import ResourceError, RunError
-from graphs.places import is_url, remote, resolve_folder
+from graphs.places import remote, resolve_folder, url_of
 
 _UNITS = {
     "": 1,
@@ -191,9 +191,9 @@ def require_writable(folder: str | Path, *, option: str = "--out") -> None:
     if there := remote(folder):
         there.require_writable()
         return
-    if is_url(folder):
+    if url := url_of(folder):
         raise RunError(
-            f"{folder} is a URL, at which only runs can lie", f"choose a local folder as {option}"
+            f"{url} is a URL, at which only runs can lie", f"choose a local folder as {option}"
         )
     nearest = _existing(Path(folder))
     try:
