@@ -282,7 +282,8 @@ def explained(path: RemotePath, verb: str, *, missing_is_error: bool = True) -> 
 
 
 def _reason(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
+    told = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    lines = told.strip().splitlines()
     return lines[0].rstrip(" .") if lines else type(error).__name__
 
 
