@@ -8,7 +8,7 @@ from graphs.errors import GraphError
 from graphs.neighbors.knn_graph import KnnGraph, Metric
 from graphs.neighbors.rows import Rows
 
-Engine = Literal["auto", "reference", "faiss"]
+Engine = Literal["auto", "reference", "faiss", "certified"]
 
 
 def resolve_engine(engine: Engine) -> Engine:
@@ -110,6 +110,10 @@ def knn(
         from graphs.neighbors.reference import reference_knn
 
         return reference_knn(values, k, metric=metric)
+    if engine == "certified":
+        from graphs.neighbors.certified import certified_knn
+
+        return certified_knn(values, k, metric=metric, device=device, memory=memory)
     from graphs.neighbors.faiss_engine import faiss_knn
 
     return faiss_knn(values, k, metric=metric, device=device, memory=memory)

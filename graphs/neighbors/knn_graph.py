@@ -27,6 +27,9 @@ class KnnGraph:
         Whether the neighbour sets are the exact ones (see `graphs.neighbors`).
     zero_rows : int
         Rows without a direction (all zero, or constant under Pearson): similarity 0 to everything.
+    certified, repaired, recomputed : int
+        Engine `certified`: rows that the first candidates settled, rows that took more of them,
+        rows measured against everything.
     """
 
     indices: NDArray[np.int32]
@@ -35,6 +38,9 @@ class KnnGraph:
     engine: str
     exact: bool
     zero_rows: int = 0
+    certified: int = 0
+    repaired: int = 0
+    recomputed: int = 0
 
     @property
     def n_nodes(self) -> int:

@@ -10,6 +10,8 @@ from graphs.neighbors.threads import in_threads
 
 PAIR_BYTES = 1 << 20  # rows of one side that are gathered at a time: they stay in the cache
 GRID = 2.0**30
+LOW_31 = 0x7FFFFFFF
+LOW_32 = 0xFFFFFFFF
 
 
 def to_similarity(sums: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -83,8 +85,14 @@ def best(
     >>> best(sims, np.array([[7, 4, 2]]), 2)[0].tolist()
     [[4, 2]]
     """
-    order = np.lexsort((indices, -similarities), axis=-1)[:, :k]
-    return (
-        np.take_along_axis(indices, order, axis=1).astype(np.int32),
-        np.take_along_axis(similarities, order, axis=1).astype(np.float32),
-    )
+    # One integer a candidate: its similarity in the high half, ordered as integers are, and its
+    # index, lower is better, in the low half. Sorting integers is many times faster than lexsort.
+    bits = np.ascontiguousarray(similarities, np.float32).view(np.int32).astype(np.int64)
+    ordered = np.where(bits >= 0, bits, -(bits & LOW_31))
+    keys = (-ordered << 32) + indices + 1  # an index of -1 marks an empty place
+    if keys.shape[1] > k:
+        keys = np.partition(keys, k - 1, axis=1)[:, :k]
+    keys = np.sort(keys, axis=1)
+    ordered = -(keys >> 32)
+    bits = np.where(ordered >= 0, ordered, -ordered | ~LOW_31).astype(np.int32)
+    return ((keys & LOW_32) - 1).astype(np.int32), bits.view(np.float32)

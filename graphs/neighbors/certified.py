@@ -1,0 +1,304 @@
+"""Engine `certified`: candidates from a product in low precision, neighbours proven in float64.
+
+1. Rows of length 1 lose their mean direction and are rounded to bfloat16; one product of the upper
+   triangle approximates all similarities. Every approximation of row i is within tau_i of the
+   truth (`low_precision` has the bound and its proof). The m = k + 12 best of each row are kept.
+2. Let s be the k-th best approximation of a row. The true k-th best is at least s - tau, so only
+   what is approximated at s - 2 tau or above can be a neighbour. Kept candidates above that line
+   are measured exactly.
+3. A row is *certified* when its k-th best exact similarity is above the worst kept approximation
+   plus tau: nothing that was not kept can reach it.
+4. Other rows are *repaired*: a float32 product with a smaller tau names what may still reach the
+   k-th best, and that is measured exactly. Rows for which that is a good part of everything are
+   *recomputed*: measured against everything.
+
+So the answer is that of `reference_knn`, ties by lower index included, whatever the device, block
+sizes and threads. Where bfloat16 is not fast the same is done with float32.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from graphs.errors import ResourceError
+from graphs.neighbors.knn_graph import KnnGraph, Metric
+from graphs.neighbors.low_precision import Product, Residuals, choose_precision
+from graphs.neighbors.measuring import measure_pairs
+from graphs.neighbors.reading import UnitBlocks
+from graphs.neighbors.repair import Repair
+from graphs.neighbors.rows import Rows, unit_rows
+from graphs.neighbors.select import best
+from graphs.neighbors.shortlist import Shortlist
+
+SPARE = 12  # candidates beyond k: enough for almost every row of real features
+SAMPLE = 256  # rows that the mean direction is taken from
+BLOCK_BYTES = 64 << 20
+TILE_BYTES = 16 << 20
+TILE_ROWS = 512
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How the work is cut so that it stays within a budget.
+
+    Attributes
+    ----------
+    whole : bool
+        Whether all unit rows stay in memory, so that nothing is read twice.
+    low_rows : int
+        Rows whose residuals stay in memory at a time.
+    exact_rows : int
+        Unit rows that stay in memory while pairs are measured.
+    block_rows : int
+        Rows read at a time.
+    tile_bytes : int
+        One tile of approximate similarities.
+    """
+
+    whole: bool
+    low_rows: int
+    exact_rows: int
+    block_rows: int
+    tile_bytes: int
+
+
+def plan_blocks(n: int, width: int, *, low_bytes: int, memory: int | None) -> Plan:
+    """Cut the work on n rows of `width` features.
+
+    A tile and its copies get a sixteenth of the budget each, the four blocks being read a
+    sixteenth together, residuals or unit rows up to five eighths; the rest is for the lists of
+    candidates and for what the allocator keeps.
+
+    Parameters
+    ----------
+    n, width : int
+        Rows, and features a row.
+    low_bytes : int
+        Bytes a feature of a residual.
+    memory : int or None
+        Bytes; None for no limit.
+
+    Examples
+    --------
+    >>> plan_blocks(50_000, 16_384, low_bytes=2, memory=4 << 30).low_rows
+    50000
+    """
+    if memory is None:
+        block = max(1, BLOCK_BYTES // (4 * width))
+        return Plan(whole=True, low_rows=n, exact_rows=n, block_rows=block, tile_bytes=TILE_BYTES)
+    room = memory * 5 // 8
+    block = max(1, min(n, BLOCK_BYTES // (4 * width), memory // (64 * 4 * width)))
+    return Plan(
+        whole=n * width * (4 + low_bytes) <= room,
+        low_rows=max(1, min(n, room // (low_bytes * width))),
+        exact_rows=max(1, min(n, room // (4 * width))),
+        block_rows=block,
+        tile_bytes=max(1 << 10, min(TILE_BYTES, memory // 16)),
+    )
+
+
+def certified_knn(
+    rows: Rows, k: int, *, metric: Metric, device: Device = "auto", memory: int | None = None
+) -> KnnGraph:
+    """Find the k most similar other rows, with low precision and a proof.
+
+    Parameters
+    ----------
+    rows : Rows
+        Features, shape (n, D), from memory or from disk.
+    k : int
+        Neighbours a row, 1 <= k < n.
+    metric : {"cosine", "pearson"}
+        Similarity.
+    device : {"auto", "cpu", "cuda"}
+        Where products are computed.
+    memory : int, optional
+        Bytes that may be used beside `rows` itself.
+
+    Returns
+    -------
+    KnnGraph
+        Exact: the same as `reference_knn`. `certified`, `repaired` and `recomputed` count rows.
+
+    Raises
+    ------
+    ResourceError
+        When `device` is "cuda" and torch sees no GPU.
+    ActivationError
+        When a feature is NaN or infinite.
+    """
+    n, width = rows.shape
+    target = _torch_device(device)
+    precision = choose_precision(width, target)
+    product = Product(_mean_direction(rows, metric), precision=precision, device=target)
+    plan = plan_blocks(n, width, low_bytes=product.kind.itemsize, memory=memory)
+    work = _Work(rows, k, metric, product, plan)
+    while True:
+        try:
+            work.approximate()
+            break
+        except torch.OutOfMemoryError as error:
+            work.halve(error)
+    work.measure()
+    work.repair()
+    work.settle_zero_rows()
+    return KnnGraph(
+        indices=work.indices,
+        weights=work.weights,
+        metric=metric,
+        engine="certified",
+        exact=True,
+        zero_rows=int(work.zero.sum()),
+        certified=n - work.repaired - work.recomputed,
+        repaired=work.repaired,
+        recomputed=work.recomputed,
+    )
+
+
+class _Work:
+    """The steps, and what they hand on."""
+
+    def __init__(self, rows: Rows, k: int, metric: Metric, product: Product, plan: Plan) -> None:
+        self.n, self.width = rows.shape
+        self.k, self.rows, self.metric = k, rows, metric
+        self.product, self.plan = product, plan
+        self.m = min(k + SPARE, self.n - 1)
+        self.repaired = self.recomputed = 0
+
+    def halve(self, error: Exception) -> None:
+        """After a device ran out of memory: half as much of everything."""
+        plan = self.plan
+        if plan.low_rows == 1:
+            raise ResourceError(
+                f"the GPU has no room for rows of {self.width} features",
+                "use --device cpu, or --pool",
+            ) from error
+        torch.cuda.empty_cache()
+        self.plan = replace(
+            plan,
+            low_rows=max(1, plan.low_rows // 2),
+            block_rows=max(1, plan.block_rows // 2),
+            tile_bytes=max(1 << 10, plan.tile_bytes // 4),
+        )
+
+    def approximate(self) -> None:
+        """Find the best candidates of every row (step 1)."""
+        self.lengths = np.zeros(self.n)
+        self.errors = np.zeros(self.n)
+        self.zero = np.zeros(self.n, bool)
+        self.unit = np.empty((self.n, self.width), np.float32) if self.plan.whole else None
+        self.short = Shortlist(self.n, self.m, self.product, tile_bytes=self.plan.tile_bytes)
+        room = self.product.empty(self.plan.low_rows)
+        streamed = self.product.empty(self.plan.block_rows) if len(room) < self.n else room[:0]
+        for first in range(0, self.n, self.plan.low_rows):
+            last = min(first + self.plan.low_rows, self.n)
+            for at, unit in self._blocks.read(first, last):
+                self._prepare(at, unit, room[at - first : at - first + len(unit)])
+            self.short.within(first, room[: last - first])
+            for at, unit in self._blocks.read(last, self.n):
+                self._prepare(at, unit, streamed[: len(unit)])
+                self.short.across(first, room[: last - first], at, streamed[: len(unit)])
+
+    def _prepare(self, at: int, unit: NDArray[np.float32], out: Residuals) -> None:
+        part = slice(at, at + len(unit))
+        self.lengths[part], self.errors[part] = self.product.prepare(unit, out)
+        self.zero[part] = ~unit.any(axis=1)
+        if self.unit is not None:
+            self.unit[part] = unit
+
+    @property
+    def _blocks(self) -> UnitBlocks:
+        return UnitBlocks(self.rows, self.plan.block_rows, self.metric)
+
+    def measure(self) -> None:
+        """Measure what may be a neighbour exactly; say which rows are certain (steps 2 and 3)."""
+        approximate = self.short.values.cpu().numpy()
+        candidates = self.short.indices.cpu().numpy()
+        tolerance = self.product.tolerance(self.lengths, self.errors)
+        del self.short
+        line = approximate[:, self.k - 1] - 2 * tolerance
+        possible = (approximate >= line[:, None]) & ~self.zero[:, None]
+        left, column = np.nonzero(possible)
+        similarities = np.full(approximate.shape, -np.inf, np.float32)
+        similarities[left, column] = measure_pairs(
+            (left, candidates[left, column]),
+            self._blocks,
+            held_rows=self.plan.exact_rows,
+            whole=self.unit,
+        )
+        self.indices, self.weights = best(similarities, candidates, self.k)
+        worst = approximate[:, -1] + tolerance
+        self.certain = (self.weights[:, -1] > worst) | self.zero | (self.m == self.n - 1)
+
+    def repair(self) -> None:
+        """Settle the rows that are not certain (step 4)."""
+        rows = np.flatnonzero(~self.certain)
+        product = self.product.in_float32()
+        # a row is held as a unit vector and as a residual
+        size = max(1, self.plan.exact_rows // 2)
+        for first in range(0, len(rows), size):
+            self._repair(rows[first : first + size], product)
+
+    def _repair(self, rows: NDArray[np.intp], product: Product) -> None:
+        unit = self._gather(rows)
+        mine, theirs = product.empty(len(rows)), product.empty(self.plan.block_rows)
+        own_lengths, own_errors = product.prepare(unit, mine)
+        work = Repair(rows, unit, self.weights[rows, -1], k=self.k)
+        for at, base in self._blocks.read(0, self.n):
+            other = theirs[: len(base)]
+            lengths, errors = product.prepare(base, other)
+            tolerance = product.tolerance(own_lengths, own_errors, (lengths, errors))
+            for top in range(0, len(rows), TILE_ROWS):
+                part = slice(top, top + TILE_ROWS)
+                tile = torch.empty((len(mine[part]), len(other)), device=product.device)
+                product(mine[part], other, tile)
+                work.add(part, at, base, (tile.cpu().numpy(), tolerance[part]))
+        self.indices[rows], self.weights[rows] = work.indices, work.weights
+        self.recomputed += int(work.dense.sum())
+        self.repaired += int((~work.dense).sum())
+
+    def _gather(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Return the unit vectors of some rows, in rising order."""
+        if self.unit is not None:
+            return self.unit[rows]
+        held = np.empty((len(rows), self.width), np.float32)
+        for at, unit in self._blocks.read(int(rows[0]), int(rows[-1]) + 1):
+            some = slice(*np.searchsorted(rows, (at, at + len(unit))))
+            held[some] = unit[rows[some] - at]
+        return held
+
+    def settle_zero_rows(self) -> None:
+        """Give rows without a direction the first others: all are equally similar to them."""
+        own = np.flatnonzero(self.zero)
+        first = np.arange(self.k)
+        self.indices[own] = first + (first >= own[:, None])
+        self.weights[own] = 0.0
+
+
+def _torch_device(device: Device) -> torch.device:
+    if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise ResourceError(
+            "--device cuda: torch sees no GPU on this machine", "use --device auto or cpu"
+        )
+    return torch.device("cuda")
+
+
+def _mean_direction(rows: Rows, metric: Metric) -> NDArray[np.float64]:
+    """Return the direction of the mean of a few rows from all over, or zero where it has none."""
+    n, width = rows.shape
+    total = np.zeros(width)
+    pieces = 8
+    for piece in range(pieces):
+        start = piece * n // pieces
+        stop = min(start + SAMPLE // pieces, (piece + 1) * n // pieces)
+        if start < stop:
+            total += unit_rows(rows, start, stop, metric=metric).sum(axis=0, dtype=np.float64)
+    length = np.sqrt(total @ total)
+    return total / length if length > 0 else total

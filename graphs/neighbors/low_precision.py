@@ -1,0 +1,205 @@
+"""Approximate similarities from a product in low precision, with a proven bound on their error.
+
+Let x_i be unit rows, u a unit vector, a_i = x_i . u and r_i = x_i - a_i u. As u . r_i = 0,
+
+    x_i . x_j = a_i a_j + r_i . r_j.
+
+Let b_i be r_i rounded to a short type, e_i = |r_i - b_i|, and p_ij the computed b_i . b_j. Then
+
+    |r_i . r_j - b_i . b_j| = |(r_i - b_i) . r_j + b_i . (r_j - b_j)| <= e_i |r_j| + |b_i| e_j
+
+by Cauchy and Schwarz. Products of two bfloat16 numbers are exact in float32, so summing D of them
+in float32, in whatever order, errs by at most gamma_D |b_i| |b_j|, gamma_D = D v / (1 - D v) with
+v = 2^-24 (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, eq. 3.5), and writing the
+sum as bfloat16 by 2^-9 of it. So with E = max e_j and B = max |b_j| every approximation of row i is
+within
+
+    tau_i = e_i (B + E) + |b_i| E + (gamma_D + 2^-8) |b_i| B + 2^-19
+
+of the true similarity: 2^-8 is the output's rounding (none for float32) with its own rounding, and
+2^-19 covers float32 roundings of a_i, u, x_i and of the sum with a_i a_j, each below 2^-22, and of
+the exact similarity (`to_similarity`). The bound holds for any u; near the mean of the rows it
+makes the residuals, and so the bound, small.
+"""
+
+import functools
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+Precision = Literal["bfloat16", "float32"]
+
+UNIT = 2.0**-24
+SLACK = 2.0**-19
+OUTPUT = 2.0**-8
+# float32 sums are taken over so many terms at a time: their error grows with the longest chain
+TERMS = 2048
+PASS_BYTES = 4 << 20
+# Below so many features the product costs less than choosing candidates from it.
+NARROW = 512
+FASTER = 1.5  # how much faster bfloat16 must be to be worth its larger error
+PROBE = (512, 2048)  # rows and features of the probe
+
+
+@dataclass(frozen=True, eq=False)
+class Residuals:
+    """Rows without their mean direction, rounded.
+
+    Attributes
+    ----------
+    values : Tensor of the short type, shape (b, D)
+        b_i.
+    along : Tensor of float32, shape (b,)
+        a_i.
+    """
+
+    values: torch.Tensor
+    along: torch.Tensor
+
+    def __getitem__(self, rows: slice) -> "Residuals":
+        return Residuals(self.values[rows], self.along[rows])
+
+    def __len__(self) -> int:
+        return len(self.along)
+
+
+class Product:
+    """Approximates similarities of unit rows on one device.
+
+    Parameters
+    ----------
+    direction : ndarray of float64, shape (D,)
+        u: of length 1, or zero.
+    precision : {"bfloat16", "float32"}
+        What residuals are rounded to.
+    device : torch.device
+        Where products are computed.
+    """
+
+    def __init__(
+        self, direction: NDArray[np.float64], *, precision: Precision, device: torch.device
+    ) -> None:
+        self.precision: Precision = precision
+        self.device = device
+        self.kind = torch.bfloat16 if precision == "bfloat16" else torch.float32
+        self._exact = torch.from_numpy(direction).to(device)
+        self._direction = self._exact.float()
+
+    def empty(self, rows: int) -> Residuals:
+        """Return room for the residuals of so many rows."""
+        shape = (rows, len(self._direction))
+        values = torch.empty(shape, dtype=self.kind, device=self.device)
+        return Residuals(values, torch.empty(rows, device=self.device))
+
+    def prepare(
+        self, unit: NDArray[np.float32], out: Residuals
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Take the mean direction out of unit rows and round what is left, into `out`.
+
+        Returns
+        -------
+        tuple of ndarray of float64, shape (b,)
+            Lengths |b_i| and errors e_i, each at least what it is.
+        """
+        rows, width = unit.shape
+        lengths = torch.empty(rows, dtype=torch.float64)
+        errors = torch.empty(rows, dtype=torch.float64)
+        step = max(1, PASS_BYTES // (4 * width))
+        for at in range(0, rows, step):
+            part = slice(at, min(at + step, rows))
+            x = torch.from_numpy(unit[part]).to(self.device)
+            along = (x.double() @ self._exact).float()
+            residual = x.addr(along, self._direction, alpha=-1)
+            out.values[part] = residual
+            out.along[part] = along
+            short = out.values[part].float()
+            lengths[part] = torch.linalg.vector_norm(short, dim=1)
+            errors[part] = torch.linalg.vector_norm(residual.sub_(short), dim=1)
+        # their own float32 sums, and the roundings of the residual before it was shortened
+        grow = 1 + 2 * width * UNIT
+        return lengths.numpy() * grow, errors.numpy() * grow + 4 * UNIT
+
+    def __call__(self, left: Residuals, right: Residuals, out: torch.Tensor) -> None:
+        """Write approximate similarities, float32 of shape (len(left), len(right)), to `out`."""
+        if self.kind is torch.float32:
+            width = left.values.shape[1]
+            torch.mul(left.along[:, None], right.along, out=out)
+            for at in range(0, width, TERMS):
+                part = slice(at, at + TERMS)
+                out += left.values[:, part] @ right.values[:, part].T
+            return
+        if self.device.type == "cuda":
+            out.copy_(torch.mm(left.values, right.values.T, out_dtype=torch.float32))
+        else:
+            out.copy_(left.values @ right.values.T)
+        out.addr_(left.along, right.along)
+
+    def in_float32(self) -> "Product":
+        """Return the same with float32 residuals."""
+        return Product(self._exact.cpu().numpy(), precision="float32", device=self.device)
+
+    def tolerance(
+        self,
+        lengths: NDArray[np.float64],
+        errors: NDArray[np.float64],
+        others: tuple[NDArray[np.float64], NDArray[np.float64]] | None = None,
+    ) -> NDArray[np.float64]:
+        """Return tau_i of rows, given their lengths |b_i| and errors e_i.
+
+        Parameters
+        ----------
+        lengths, errors : ndarray of float64, shape (q,)
+            Of the rows.
+        others : two ndarrays of float64, optional
+            Lengths and errors of those they are compared with; without them, the rows themselves.
+        """
+        longest, worst = (values.max() for values in others or (lengths, errors))
+        width = len(self._direction)
+        # the longest chain of float32 sums that a term passes through
+        terms = width if self.kind is torch.bfloat16 else min(width, TERMS) + width // TERMS + 1
+        gamma = terms * UNIT / (1 - terms * UNIT) if terms * UNIT < 0.5 else 2.0
+        if self.kind is torch.bfloat16 and self.device.type != "cuda":
+            gamma += OUTPUT
+        own = errors * (longest + worst) + lengths * worst
+        return own + gamma * lengths * longest + SLACK
+
+
+def choose_precision(width: int, device: torch.device) -> Precision:
+    """Take bfloat16 where its product is faster here and as good as it should be.
+
+    Parameters
+    ----------
+    width : int
+        Features a row.
+    device : torch.device
+        Where products are computed.
+    """
+    return "float32" if width <= NARROW else _probe(device, torch.get_num_threads())
+
+
+@functools.cache
+def _probe(device: torch.device, threads: int) -> Precision:  # noqa: ARG001 (part of the key)
+    """Time a small product in both types; look whether bfloat16 keeps its bound."""
+    random = np.random.default_rng(0).standard_normal(PROBE).astype(np.float32)
+    unit = random / np.linalg.norm(random, axis=1, keepdims=True)
+    taken: dict[Precision, float] = {}
+    for precision in ("bfloat16", "float32"):
+        product = Product(np.zeros(PROBE[1]), precision=precision, device=device)
+        rows, out = product.empty(PROBE[0]), torch.empty(PROBE[0], PROBE[0], device=device)
+        lengths, errors = product.prepare(unit, rows)
+        rounds = []
+        for _ in range(4):
+            start = time.perf_counter()
+            product(rows, rows, out)
+            out[0, 0].item()  # waits for the device
+            rounds.append(time.perf_counter() - start)
+        taken[precision] = min(rounds)
+        truth = unit.astype(np.float64) @ unit.T.astype(np.float64)
+        wrong = np.abs(out.cpu().numpy() - truth) > product.tolerance(lengths, errors)[:, None]
+        if wrong.any():
+            taken[precision] = np.inf
+    return "bfloat16" if taken["float32"] > FASTER * taken["bfloat16"] else "float32"
