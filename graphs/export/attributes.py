@@ -137,8 +137,8 @@ def static_columns(dynamic: DynamicGraph, attributes: ExportAttributes) -> list[
         Column("sample_index", "long", [str(sample) for sample in nodes["sample"].tolist()]),
     ]
     if "predicted" in nodes and nodes["predicted"].notna().any():
-        known = pd.array(nodes["predicted"], dtype="Int64").tolist()
-        guesses = [None if guess is pd.NA else guess for guess in known]
+        known = nodes["predicted"].astype("Int64")
+        guesses = known.astype(object).where(known.notna(), None).tolist()
         right = [
             None if guess is None else _boolean(guess == label)
             for guess, label in zip(guesses, labels, strict=True)

@@ -8,13 +8,17 @@ from operator import eq
 from typing import ClassVar
 from xml.parsers.expat import XMLParserType
 
+import numpy as np
+
 from graphs.export.own_lines import Line
 from graphs.export.rule_tables import ROOT, Element
 from graphs.export.text import CONTROL
 
 SHOWN_PER_RULE = 20
 SIZES = (4.0, 100.0)
+NEWLINE = ord("\n")
 PASSED_OVER = "(passed over)"
+SMALL = 1 << 12  # bytes of a piece that is not worth dividing
 
 Attributes = dict[str, str]
 Handler = Callable[[Attributes], None]
@@ -105,9 +109,15 @@ class RuleChecker:
         ExpatError
             Where it is not well-formed; its line does not count `lines_passed`.
         """
-        if self._is_between_elements() and self._take_own_lines(block):
-            self.lines_passed += block.count(b"\n")
-            return
+        if self._may_pass_lines():
+            if self._take_own_lines(block):
+                self.lines_passed += _lines(block)
+                return
+            middle = block.find(b"\n", len(block) // 2) + 1
+            if len(block) > SMALL and 0 < middle < len(block):
+                self.feed(block[:middle])
+                self.feed(block[middle:])
+                return
         self.parser.Parse(block, False)  # noqa: FBT003  expat takes it by position
         self._fed += len(block)
 
@@ -200,24 +210,22 @@ class RuleChecker:
             rule = "value-inf" if found[0] == "INF" else "value-control"
             self.add(rule, f"{what} is {text!r}")
 
-    def _is_between_elements(self) -> bool:
-        # The parser is behind its input inside tags, comments and entities.
-        return (
-            not self.report.total
-            and not self._has_sections
-            and self.parser.CurrentByteIndex == self._fed
-        )
+    def _may_pass_lines(self) -> bool:
+        return not self.report.total and not self._has_sections
 
     def _take_own_lines(self, block: bytes) -> bool:
         """Take a piece in at once; False, and nothing is changed, unless all of it is right."""
+        # The parser is behind its input inside tags, comments and entities.
+        if self.parser.CurrentByteIndex < self._fed or not block.endswith(b"\n"):
+            return False
         pattern = self.own_line(block[:5])
-        if pattern is None or not block.endswith(b"\n"):
+        if pattern is None:
             return False
         try:
             rows = pattern.findall(block.decode())
         except UnicodeDecodeError:
             return False
-        if len(rows) < block.count(b"\n"):
+        if len(rows) < _lines(block):
             return False
         return self._take_nodes(rows) if pattern.groups == 1 else self._take_edges(rows)
 
@@ -230,8 +238,7 @@ class RuleChecker:
 
     def _take_edges(self, rows: list[tuple[str, ...]]) -> bool:
         ids, sources, targets, *_ = zip(*rows, strict=True)
-        edges, ends = set(ids), set(sources)
-        ends.update(targets)
+        edges, ends = set(ids), {*sources, *targets}
         pairs = {(a, b) if a < b else (b, a) for a, b in zip(sources, targets, strict=True)}
         unique = len(edges) == len(pairs) == len(rows)
         if not (
@@ -298,3 +305,8 @@ class RuleChecker:
     def _declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
         if encoding is not None and encoding.upper() != "UTF-8":
             self.add("encoding", f"encoding {encoding}")
+
+
+def _lines(block: bytes) -> int:
+    # Many times faster than counting with bytes.count where lines are short.
+    return int(np.count_nonzero(np.frombuffer(block, np.uint8) == NEWLINE))

@@ -19,6 +19,7 @@ FORMATS: Final[Mapping[str, tuple[type[RuleChecker], Mapping[str, str]]]] = {
 }
 SHORTEST_STEM = 2
 BLOCK = 1 << 16
+LONGEST_LINE = 1 << 20
 
 
 def check_gephi(path: Path | str) -> list[str]:
@@ -81,7 +82,7 @@ def _parse(path: Path, *, kind: type[RuleChecker], report: Report, packed: bool)
     with gzip.open(path) if packed else path.open("rb") as stream:
         try:
             # whole lines, unless one is very long
-            while block := stream.read(BLOCK) + stream.readline(BLOCK):
+            while block := stream.read(BLOCK) + stream.readline(LONGEST_LINE):
                 checker.feed(block)
             parser.Parse(b"", True)  # noqa: FBT003  expat takes it by position
         except expat.ExpatError as error:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from graphs.export import check_gephi, write_dynamic_gexf
+from graphs.export import check_gephi, rules, write_dynamic_gexf
 from graphs.export.rule_tables import GEXF_RULES
 
 NODE = '<node id="s3" label="s3 cat"><attvalues>'
@@ -171,6 +171,12 @@ BROKEN_STATIC = [
     ("edge-weight", ('weight="0.5"', 'weight="0.0"')),
     ("one-graph", ("<edges", "<!--<edges"), ("</edges>", "</edges>-->")),
 ]  # fmt: skip
+
+
+@pytest.fixture(autouse=True, params=[1 << 16, 1], ids=["whole", "by line"])
+def pieces(request, monkeypatch):
+    """Read whole files at once, and line by line: then all but the broken lines are passed."""
+    monkeypatch.setattr(rules, "BLOCK", request.param)
 
 
 @pytest.fixture
