@@ -4,7 +4,7 @@ What each column means stands in `graphs.metric_rows`, which builds the rows of 
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
 import pandas as pd
@@ -99,11 +99,6 @@ def measure_layer(
     except GraphError as error:
         raise GraphError(f"{snapshot.title}: {error.problem}", error.remedy) from error
     community = leiden(snapshot, seed=seed)
-    matched = (
-        community
-        if previous_communities is None
-        else match_communities(previous_communities, community)
-    )
     found = modularity_of_edges(snapshot.edges, snapshot.weights, community)
     where = {
         "variant": variant,
@@ -113,7 +108,7 @@ def measure_layer(
     }
     codes = np.searchsorted(classes.classes, labels)
     names = nodes.groupby("label", sort=True)["label_name"].first()
-    return LayerMeasures(
+    measures = LayerMeasures(
         layers=layer_row(
             snapshot,
             knn,
@@ -126,11 +121,46 @@ def measure_layer(
         communities=community_rows(
             where,
             found,
-            matched=matched[np.unique(community, return_index=True)[1]],
+            matched=np.unique(community),
             names=names,
             overlap=Overlap.of(community, codes),
         ),
-        nodes=node_rows(snapshot, where, labels=labels, community=community, matched=matched),
+        nodes=node_rows(snapshot, where, labels=labels, community=community, matched=community),
+    )
+    if previous_communities is None:
+        return measures
+    return match_layer(measures, previous_communities)
+
+
+def match_layer(measures: LayerMeasures, previous_communities: ArrayLike) -> LayerMeasures:
+    """Give the communities of a measured layer the numbers of those they came from.
+
+    Measuring a layer needs no other layer; only this does.
+
+    Parameters
+    ----------
+    measures : LayerMeasures
+        As `measure_layer` returns them.
+    previous_communities : array of int, shape (n,)
+        ``matched`` of the layer before.
+
+    Returns
+    -------
+    LayerMeasures
+        The same with other numbers in ``matched``.
+
+    Raises
+    ------
+    GraphError
+        When the two layers have different numbers of nodes.
+    """
+    community = measures.nodes["community"].to_numpy(np.int32)
+    matched = match_communities(previous_communities, community)
+    first = np.unique(community, return_index=True)[1]
+    return replace(
+        measures,
+        communities=measures.communities.assign(matched=matched[first]),
+        nodes=measures.nodes.assign(matched=matched),
     )
 
 

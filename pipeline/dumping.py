@@ -114,10 +114,37 @@ def dump_node_set(
         When a layer puts out a number that is not finite.
     """
     for nodes in parts:
-        with _PartWriter(node_set, nodes, forward) as writer:
-            for batch in forward.batches(node_set.samples, nodes):
-                writer.put(batch)
-                advance(len(batch.nodes))
+        dump_part(node_set, nodes, forward, advance=advance)
+    finish_node_set(node_set)
+
+
+def dump_part(
+    node_set: NodeSet, nodes: range, forward: Forward, *, advance: Callable[[int], None]
+) -> None:
+    """Compute and write one part of a node set: a shard of every layer, then its predictions.
+
+    Parameters
+    ----------
+    node_set : NodeSet
+        What to write and where.
+    nodes : range
+        One of its `parts`.
+    forward, advance
+        As in `dump_node_set`.
+
+    Raises
+    ------
+    ActivationError
+        When a layer puts out a number that is not finite.
+    """
+    with _PartWriter(node_set, nodes, forward) as writer:
+        for batch in forward.batches(node_set.samples, nodes):
+            writer.put(batch)
+            advance(len(batch.nodes))
+
+
+def finish_node_set(node_set: NodeSet) -> None:
+    """Write the node table from the predictions of all parts, and remove these."""
     if not holds(node_set.folder.nodes, "nodes", node_set.digest):
         _write_nodes(node_set)
     _remove_predictions(node_set.folder)

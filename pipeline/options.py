@@ -159,13 +159,21 @@ class Machine:
     Attributes
     ----------
     memory
-        What activations may take at a time, such as `4GiB`.
+        What activations may take at a time, such as `4GiB`; with Ray, in each of its processes.
     device
         `auto` takes a GPU where there is one.
+    executor
+        `local`, or `ray`: processes on one machine or many.
+    ray_address
+        `HOST:PORT` of a Ray cluster, `auto` for one that runs on this machine, `local` for one
+        that lasts as long as the command (default: the environment variable RAY_ADDRESS, else
+        `local`).
     """
 
     memory: str = "4GiB"
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    executor: Literal["local", "ray"] = "local"
+    ray_address: str | None = None
 
 
 def channels_for(model: str) -> int | None:

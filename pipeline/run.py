@@ -5,6 +5,7 @@ from pathlib import Path
 from graphs.neighbors.knn import check_k
 from graphs.plots import published_curve
 from pipeline.options import Features, Images, Machine, Neighbours, Network, Outputs, Work
+from pipeline.parallel import open_cluster
 from pipeline.stage1_activations import dump_activations
 from pipeline.stage2_edges import build_edges
 from pipeline.stage3_communities import measure_graphs
@@ -37,7 +38,7 @@ def run_stages(
     outputs
         For stage 3.
     machine
-        For stages 1 and 2.
+        For all of them; memory and device for stages 1 and 2.
     work
         For all of them.
 
@@ -49,13 +50,15 @@ def run_stages(
     images = images or Images()
     neighbours = neighbours or Neighbours()
     outputs = outputs or Outputs()
+    machine = machine or Machine()
     # what can only fail later is looked at before the work begins
     if images.samples > 0:
         check_k(neighbours.k, images.samples)
     if outputs.published:
         published_curve(outputs.published, model=network.model, dataset=images.dataset)
-    dump_activations(
-        out, network=network, images=images, features=features, machine=machine, work=work
-    )
-    build_edges(out, neighbours=neighbours, machine=machine, work=work)
-    return measure_graphs(out, outputs=outputs, work=work)
+    with open_cluster(machine):
+        dump_activations(
+            out, network=network, images=images, features=features, machine=machine, work=work
+        )
+        build_edges(out, neighbours=neighbours, machine=machine, work=work)
+        return measure_graphs(out, outputs=outputs, machine=machine, work=work)

@@ -1,11 +1,13 @@
 """Stage 1: a network and images in, activation shards and node tables out."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 from torch import nn
 
@@ -15,7 +17,7 @@ from graphs.places import resolve_folder
 from graphs.runs import Run
 from graphs.tables import read_frame
 from pipeline.console import command_line, log, plural, progress_bar
-from pipeline.data import Draw, ImageData, draw_samples, load_data
+from pipeline.data import Draw, ImageData, draw_samples
 from pipeline.devices import (
     format_bytes,
     memory_budget,
@@ -25,11 +27,12 @@ from pipeline.devices import (
 )
 from pipeline.dumping import PART_ROWS, NodeSet, dump_node_set
 from pipeline.forward import Forward
-from pipeline.hooks import require_pool, resolve_layers
 from pipeline.identity import describe, require_same_run
 from pipeline.layer_info import LayerInfo, Pool
-from pipeline.models import load_model
-from pipeline.options import Features, Images, Machine, Network, Work, channels_for
+from pipeline.opening import open_images, open_network
+from pipeline.options import Features, Images, Machine, Network, Work
+from pipeline.parallel import open_cluster
+from pipeline.part_worker import Recipe, dump_on_cluster
 
 VARIANT = "clean"
 
@@ -82,82 +85,108 @@ def dump_activations(
     """
     images, features = images or Images(), features or Features()
     machine, work = machine or Machine(), work or Work()
-    memory, device = memory_budget(machine.memory), resolve_device(machine.device)
+    memory_budget(machine.memory)
     out = resolve_folder(out)
     require_writable(out)
+    with open_cluster(machine, out) as cluster:
+        device = torch.device("cpu") if cluster else resolve_device(machine.device)
+        options = (network, images, features)
+        plan = _make_plan(Run(out), options, force=work.force)
+        # on a cluster, too: what cannot run at all shows here, before anything is removed
+        forward = plan.prepare(features, memory_budget(machine.memory), device)
+        described = [_describe_set(node_set, features.pool) for node_set, _ in plan.todo]
+        if work.force:
+            plan.run.clear()
+        elif plan.waiting or plan.run.recorded("activations").get("sets") != described:
+            plan.run.reopen("activations")
+        plan.run.sweep()
+        with progress_bar("reading", plan.waiting, show=work.progress, unit="images") as advance:
+            if cluster:
+                recipe = Recipe(*options, machine, digest_json(plan.identity), cluster.cpus_each)
+                dump_on_cluster(cluster, plan.todo, recipe, advance=advance)
+            else:
+                for node_set, parts in plan.todo:
+                    dump_node_set(node_set, parts, forward, advance=advance)
+        sets = [node_set for node_set, _ in plan.todo]
+        _remove_others(sets)
+        _tell_accuracy(sets, network, plan.data)
+        entry = {
+            "identity": digest_json(plan.identity),
+            "parameters": plan.identity | _resolved(network, images, features, machine),
+            "label_names": list(plan.data.label_names),
+            "device": cluster.device if cluster else str(device),
+            "sets": described,
+        }
+        plan.run.finish("activations", entry, command=command_line())
+    return out
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """What there is to do, for which network and images."""
+
+    run: Run
+    data: ImageData
+    model: nn.Module
+    layers: tuple[LayerInfo, ...]
+    identity: dict[str, Any]
+    todo: list[tuple[NodeSet, list[range]]]
+
+    @property
+    def waiting(self) -> int:
+        """Images to run."""
+        return sum(len(nodes) for _, parts in self.todo for nodes in parts)
+
+    def prepare(self, features: Features, memory: int, device: torch.device) -> Forward:
+        """Make the network ready to run."""
+        return Forward.prepare(
+            self.model,
+            self.data,
+            self.layers,
+            memory=memory,
+            device=device,
+            pool=features.pool,
+            dtype=features.dtype,
+        )
+
+
+def _make_plan(run: Run, options: tuple[Network, Images, Features], *, force: bool) -> _Plan:
+    """Open the images and the network, and find out what is missing; say it."""
+    network, images, features = options
     data, draw = _draw_images(network, images)
-    model, layers = _open_network(network, images, features, data=data)
+    model, layers = open_network(network, images, features, data=data)
     identity = describe(network, images, features, data=data, model=model)
-    run = Run(out)
-    if not work.force:
+    if not force:
         require_same_run(run, identity)
     sets = [
         _node_set(run, repeat, indices, identity, layers)
         for repeat, indices in enumerate(draw.indices)
     ]
-    todo = [item.parts() if work.force else item.missing_parts() for item in sets]
-    waiting = sum(len(nodes) for parts in todo for nodes in parts)
-    needed = waiting * stored_bytes(layers, features)
-    _announce(sets, waiting, needed, draw)
-    # of a run that is replaced, the room is free again before the first byte is written
-    room = max(0, needed - run.size()) if work.force else needed
-    require_disk(out, room, at_once=min(needed, PART_ROWS * stored_bytes(layers, features)))
-    forward = Forward.prepare(
-        model, data, layers, memory=memory, device=device, pool=features.pool, dtype=features.dtype
+    plan = _Plan(
+        run=run,
+        data=data,
+        model=model,
+        layers=layers,
+        identity=identity,
+        todo=[(item, item.parts() if force else item.missing_parts()) for item in sets],
     )
-    described = [_describe_set(node_set, features.pool) for node_set in sets]
-    if work.force:
-        run.clear()
-    elif waiting or run.recorded("activations").get("sets") != described:
-        run.reopen("activations")
-    run.sweep()
-    with progress_bar("reading", waiting, show=work.progress, unit="images") as advance:
-        for node_set, parts in zip(sets, todo, strict=True):
-            dump_node_set(node_set, parts, forward, advance=advance)
-    _remove_others(sets)
-    _tell_accuracy(sets, network, data)
-    entry = {
-        "identity": digest_json(identity),
-        "parameters": identity | _resolved(network, images, features, machine),
-        "label_names": list(data.label_names),
-        "device": str(device),
-        "sets": described,
-    }
-    run.finish("activations", entry, command=command_line())
-    return out
+    each = stored_bytes(layers, features)
+    needed = plan.waiting * each
+    _announce(sets, plan.waiting, needed, draw)
+    # of a run that is replaced, the room is free again before the first byte is written
+    room = max(0, needed - run.size()) if force else needed
+    require_disk(run.root, room, at_once=min(needed, PART_ROWS * each))
+    return plan
 
 
 def _draw_images(network: Network, images: Images) -> tuple[ImageData, Draw]:
     """Open the data set and draw the samples of every repeat."""
-    data = load_data(
-        images.dataset,
-        path=images.data,
-        split=images.split,
-        normalize=images.normalize,
-        channels=channels_for(network.model),
-        size=images.image_size,
-    )
+    data = open_images(network, images)
     draw = draw_samples(
         data.labels, images.samples, images.repeats, sampling=images.sampling, seed=images.seed
     )
     check_classes(data, draw.indices)
     return data, draw
-
-
-def _open_network(
-    network: Network, images: Images, features: Features, *, data: ImageData
-) -> tuple[nn.Module, tuple[LayerInfo, ...]]:
-    """Build the network for these images and find its layers."""
-    model = load_model(
-        network.model,
-        weights=network.weights,
-        classes=len(data.label_names),
-        input_shape=data.input_shape,
-        seed=images.seed,
-    )
-    layers = resolve_layers(model, features.layers, data.images([0]))
-    require_pool(layers, features.pool)
-    return model, layers
 
 
 def _resolved(

@@ -9,7 +9,9 @@ from pipeline.console import command_line, log, plural, progress_bar
 from pipeline.devices import memory_budget, resolve_device, run_folder
 from pipeline.edge_files import edges_digest
 from pipeline.linking import LayerTask, link_layer
+from pipeline.linking_pairs import link_on_cluster
 from pipeline.options import Machine, Neighbours, Work
+from pipeline.parallel import open_cluster
 
 
 def build_edges(
@@ -52,7 +54,8 @@ def build_edges(
     neighbours = neighbours or Neighbours()
     machine, work = machine or Machine(), work or Work()
     memory_budget(machine.memory)
-    resolve_device(machine.device)
+    if machine.executor == "local":
+        resolve_device(machine.device)
     out = run_folder(out)
     run = Run(out)
     source = run.stage("activations")
@@ -63,7 +66,6 @@ def build_edges(
         "metric": neighbours.metric,
         "engine": resolve_engine(neighbours.engine),
     }
-    run.sweep()
     tasks = [
         LayerTask(
             folder=run.repeat(item["variant"], item["repeat"]),
@@ -77,22 +79,25 @@ def build_edges(
         for layer in item["layers"]
     ]
     todo = [task for task in tasks if work.force or not task.finished()]
-    if todo or options != run.recorded("edges").get("parameters"):
-        run.reopen("edges")
-    log.info(
-        "stage 2: %s, k=%d, %s, engine %s",
-        f"{len(todo)} of {plural(len(tasks), 'graph')} to link"
-        if todo
-        else "all of it is there, nothing to do",
-        neighbours.k,
-        neighbours.metric,
-        options["engine"],
-    )
-    with progress_bar("linking", len(todo), show=work.progress, unit="layers") as advance:
-        for task in todo:
-            for note in link_layer(task):
-                log.warning("%s", note)
-            advance(1)
+    with open_cluster(machine, out) as cluster:
+        run.sweep()
+        if todo or options != run.recorded("edges").get("parameters"):
+            run.reopen("edges")
+        log.info(
+            "stage 2: %s, k=%d, %s, engine %s",
+            f"{len(todo)} of {plural(len(tasks), 'graph')} to link"
+            if todo
+            else "all of it is there, nothing to do",
+            neighbours.k,
+            neighbours.metric,
+            options["engine"],
+        )
+        with progress_bar("linking", len(todo), show=work.progress, unit="layers") as advance:
+            linked = link_on_cluster(cluster, todo) if cluster else map(link_layer, todo)
+            for notes in linked:
+                for note in notes:
+                    log.warning("%s", note)
+                advance(1)
     run.finish("edges", {"parameters": options, "device": machine.device}, command=command_line())
     return out
 

@@ -1,38 +1,33 @@
 """Stage 3: k-NN edges in; metric tables, figures and graph files out."""
 
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from graphs.errors import CorruptFileError
-from graphs.export import export_dynamic
-from graphs.files import digest_json, read_json, remove_tree, write_json
-from graphs.measures import LayerMeasures, MetricTables, collect, measure_layer
-from graphs.neighbors import KnnGraph
-from graphs.runs import MetricTable, RepeatFolder, Run, holds
-from graphs.schema import TableName
-from graphs.snapshots import DynamicGraph, Snapshot
-from graphs.tables import read_frame, read_metadata, write_table
+from graphs.files import digest_json, remove_tree
+from graphs.measures import collect
+from graphs.runs import Run, holds
+from graphs.tables import read_frame, write_table
 from pipeline.console import command_line, log, plural, progress_bar
 from pipeline.devices import run_folder
-from pipeline.edge_files import edges_digest, read_edges
 from pipeline.figures import draw_figures, find_published
-from pipeline.options import Outputs, Work
+from pipeline.graph_sets import TABLES, GraphSet
+from pipeline.measuring import export_on_cluster, measure_on_cluster
+from pipeline.options import Machine, Outputs, Work
+from pipeline.parallel import Cluster, open_cluster
 from pipeline.summary import curve_table, reading
 
 WIDTH = 79
-# file name: schema; the layers table comes last: where it is, the others are
-TABLES: dict[MetricTable, TableName] = {
-    "nodes": "node_metrics",
-    "communities": "communities",
-    "classes": "classes",
-    "layers": "layers",
-}
 
 
-def measure_graphs(out: Path, *, outputs: Outputs | None = None, work: Work | None = None) -> Path:
+def measure_graphs(
+    out: Path,
+    *,
+    outputs: Outputs | None = None,
+    machine: Machine | None = None,
+    work: Work | None = None,
+) -> Path:
     """Stage 3: measure the graphs; write tables, figures and files for Gephi.
 
     Modularity of the true classes with its terms, Leiden communities and their agreement with the
@@ -45,6 +40,8 @@ def measure_graphs(out: Path, *, outputs: Outputs | None = None, work: Work | No
         The run folder.
     outputs
         What is written beside the tables.
+    machine
+        The executor. Memory and device are for the other stages.
     work
         Whether to do finished work again, and to show progress.
 
@@ -62,13 +59,13 @@ def measure_graphs(out: Path, *, outputs: Outputs | None = None, work: Work | No
     CorruptFileError
         When a table is missing, truncated or damaged.
     """
-    outputs, work = outputs or Outputs(), work or Work()
+    outputs, machine, work = outputs or Outputs(), machine or Machine(), work or Work()
     out = run_folder(out)
     run = Run(out)
     source, links = run.stage("activations"), run.stage("edges")
     behind = find_published(outputs.published, source["parameters"]) if outputs.published else None
     run.sweep()
-    sets = [_GraphSet(run, item, source, links) for item in source["sets"]]
+    sets = [GraphSet(run, item, source, links) for item in source["sets"]]
     parameters = {
         "seed": source["parameters"]["seed"],
         "gzip": outputs.gzip,
@@ -83,18 +80,8 @@ def measure_graphs(out: Path, *, outputs: Outputs | None = None, work: Work | No
         log.info("stage 3: all of it is there, nothing to do")
         return _tell(run)
     run.reopen("communities")
-    total = sum(len(item.layers) for item in sets)
-    log.info("stage 3: %s of %d nodes to measure", plural(total, "graph"), sets[0].n_nodes)
-    with progress_bar("measuring", total, show=work.progress, unit="graphs") as advance:
-        for item in sets:
-            for position in range(len(item.layers)):
-                item.measure(position)
-                advance(1)
-    with progress_bar("exporting", len(sets), show=work.progress, unit="repeats") as advance:
-        files = []
-        for item in sets:
-            files += item.export(gzip=outputs.gzip)
-            advance(1)
+    with open_cluster(machine, out) as cluster:
+        files = _measure(sets, cluster, outputs, work=work)
     tables = collect([item.tables() for item in sets])
     for name, schema in TABLES.items():
         path = run.table(name)
@@ -106,104 +93,30 @@ def measure_graphs(out: Path, *, outputs: Outputs | None = None, work: Work | No
     return _tell(run)
 
 
-class _GraphSet:
-    """The graphs of one node set, and the measures of each that are kept until all are done."""
+def _measure(
+    sets: list[GraphSet], cluster: Cluster | None, outputs: Outputs, *, work: Work
+) -> list[str]:
+    """Measure all layers and write the graph files; return the names of these."""
+    total = sum(len(item.layers) for item in sets)
+    log.info("stage 3: %s of %d nodes to measure", plural(total, "graph"), sets[0].n_nodes)
+    with progress_bar("measuring", total, show=work.progress, unit="graphs") as advance:
+        for _ in measure_on_cluster(cluster, sets) if cluster else _measure_here(sets):
+            advance(1)
+    with progress_bar("exporting", len(sets), show=work.progress, unit="repeats") as advance:
+        if cluster:
+            return export_on_cluster(cluster, sets, gzip=outputs.gzip, advance=advance)
+        files = []
+        for item in sets:
+            files += item.export(gzip=outputs.gzip)
+            advance(1)
+    return files
 
-    def __init__(
-        self, run: Run, item: dict[str, Any], source: dict[str, Any], links: dict[str, Any]
-    ) -> None:
-        self.run, self.links, self.layers = run, links, item["layers"]
-        self.folder: RepeatFolder = run.repeat(item["variant"], item["repeat"])
-        self.nodes = read_frame(self.folder.nodes, "nodes")
-        self.n_nodes = len(self.nodes)
-        self.seed = int(source["parameters"]["seed"])
-        self.class_names = dict(enumerate(source["label_names"]))
-        self.parts = run.parts / self.folder.name
-        self.digests = []
-        chain = item["digest"]
-        for layer in self.layers:
-            # communities are matched to the layer before: a layer's tables depend on all of those
-            chain = digest_json([chain, edges_digest(layer, links["parameters"]), self.seed])
-            self.digests.append(chain)
 
-    def measure(self, position: int) -> None:
-        """Measure one layer, unless its tables are there."""
-        if holds(self._part(position, "layers"), "layers", self.digests[position]):
-            return
-        knn = self._neighbours(position)
-        previous = self._read(position - 1, "nodes")["matched"] if position else None
-        measures = measure_layer(
-            self._snapshot(position, knn),
-            knn,
-            self.nodes,
-            variant=self.folder.variant,
-            repeat=self.folder.repeat,
-            previous_communities=previous,
-            seed=self.seed,
-        )
-        for name, schema in TABLES.items():
-            path = self._part(position, name)
-            digest = {"digest": self.digests[position]}
-            write_table(getattr(measures, name), path, schema, metadata=digest)
-
-    def export(self, *, gzip: bool) -> list[str]:
-        """Write the graph files, unless they are there; return their names."""
-        marker, digest = self.parts / "exports.json", digest_json([self.digests[-1], gzip])
-        if marker.exists() and (found := read_json(marker))["digest"] == digest:
-            names = list(found["files"])
-            if all((self.run.exports / name).exists() for name in names):
-                return names
-        marker.unlink(missing_ok=True)  # before the files it speaks of change
-        knn = [self._neighbours(position) for position in range(len(self.layers))]
-        graph = DynamicGraph(
-            name=self.folder.name,
-            nodes=self.nodes,
-            snapshots=tuple(self._snapshot(at, graph) for at, graph in enumerate(knn)),
-        )
-        tables = self.tables()
-        for old in self.run.graph_files(self.folder.name):
-            old.unlink()
-        files = export_dynamic(
-            graph,
-            self.run.exports,
-            communities=tables.nodes["matched"].to_numpy().reshape(len(knn), -1),
-            modularity=tables.layers["modularity"].tolist(),
-            class_names=self.class_names,
-            k=knn[0].k,
-            metric=knn[0].metric,
-            gzip=gzip,
-            seed=self.seed,
-        )
-        names = [path.name for path in files]
-        write_json(marker, {"digest": digest, "files": names})
-        return names
-
-    def tables(self) -> MetricTables:
-        """Return the measured tables of all layers."""
-        return collect(
-            LayerMeasures(**{name: self._read(position, name) for name in TABLES})
-            for position in range(len(self.layers))
-        )
-
-    def _part(self, position: int, name: str) -> Path:
-        return self.parts / f"layer={position:03d}" / f"{name}.parquet"
-
-    def _read(self, position: int, name: MetricTable) -> pd.DataFrame:
-        return read_frame(self._part(position, name), TABLES[name])
-
-    def _neighbours(self, position: int) -> KnnGraph:
-        layer = self.layers[position]
-        path = self.folder.edges(layer["index"])
-        expected = edges_digest(layer, self.links["parameters"])
-        if read_metadata(path, "edges").get("digest") != expected:
-            raise CorruptFileError(
-                f"{path} is not from this run's stage 2", "run stage 2 (edges) again"
-            )
-        return read_edges(path, self.n_nodes)
-
-    def _snapshot(self, position: int, knn: KnnGraph) -> Snapshot:
-        layer = self.layers[position]
-        return Snapshot.from_knn(knn, layer_index=layer["index"], layer=layer["name"])
+def _measure_here(sets: list[GraphSet]) -> Iterator[None]:
+    for item in sets:
+        for position in range(len(item.layers)):
+            item.measure(position)
+            yield
 
 
 def _finished(run: Run, entry: dict[str, Any]) -> bool:

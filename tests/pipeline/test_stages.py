@@ -285,7 +285,7 @@ def test_measures_of_another_k_are_not_taken_for_these(small_run, monkeypatch):
     expected = contents(small_run)
     build_edges(small_run, neighbours=Neighbours(k=4))
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("pipeline.stage3_communities.export_dynamic", die)
+        patch.setattr("pipeline.graph_sets.export_dynamic", die)
         measure_graphs(small_run)
     parts = small_run / "metrics" / ".parts"
     kept = parts.with_name("kept")
