@@ -24,6 +24,7 @@ from graphs.export.rule_tables import (
 
 LAST_HEADER_LINE = 20
 PHASES = {"data": 0, "node": 1, "edge": 2}
+GRAPH = "as a whole"  # as an owner of data: "graph as a whole has data for"
 DOMAINS = ("node", "edge", "graph")
 PROPERTIES = {"node": NODE_PROPERTIES, "edge": EDGE_PROPERTIES, "graph": {}}
 NUMBERS = frozenset({"int", "long", "float", "double"})
@@ -83,7 +84,9 @@ class GraphmlRules(RuleChecker):
         name = {b"<node": "node", b"<edge": "edge"}.get(start)
         if name is None or self.path[-1] != "graph" or PHASES[name] < self.phase:
             return None
-        self.phase = PHASES[name]  # whoever takes the line
+        # As after the element's end, whoever takes the line.
+        self.phase = PHASES[name]
+        self._own(GRAPH)
         if name not in self.own_lines:
             cells = [
                 (key, HEX_COLOR if known.name == "color" else VALUES[known.type])
@@ -115,8 +118,10 @@ class GraphmlRules(RuleChecker):
         name = self.path.pop()
         if name == "data":
             self._data_end()
-        elif name == "edge" and self.weight_key and self.weight_key not in self.seen:
-            self.add("edge-weight", f"{self.owner} has no weight")
+        elif name in ("node", "edge"):
+            if name == "edge" and self.weight_key and self.weight_key not in self.seen:
+                self.add("edge-weight", f"{self.owner} has no weight")
+            self._own(GRAPH)
 
     def finish(self) -> None:
         """Check what can be known only at the end of the file."""
@@ -169,7 +174,7 @@ class GraphmlRules(RuleChecker):
     def _graph(self, attributes: Attributes) -> None:
         self.graphs += 1
         self.phase = 0
-        self._own("the graph")
+        self._own(GRAPH)
         if attributes.get("edgedefault") != "undirected":
             self.add("edge-default", f"edgedefault is {attributes.get('edgedefault', '')!r}")
 
