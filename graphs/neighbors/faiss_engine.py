@@ -80,19 +80,19 @@ def faiss_knn(
 
 
 class Search:
-    """FAISS' brute-force search on the device that was chosen."""
+    """FAISS' brute-force search on the device that was chosen; `resources` is the GPU's."""
 
     def __init__(self, device: Device) -> None:
-        self._resources = faiss.StandardGpuResources() if _use_gpu(device) else None
+        self.resources = faiss.StandardGpuResources() if _use_gpu(device) else None
 
     def __call__(
         self, queries: NDArray[np.float32], base: NDArray[np.float32], m: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return the m best base rows of every query by float32 product, and where they are."""
         product = faiss.METRIC_INNER_PRODUCT
-        if self._resources is None:
+        if self.resources is None:
             return faiss.knn(queries, base, m, metric=product)
-        return faiss.knn_gpu(self._resources, queries, base, m, metric=product)
+        return faiss.knn_gpu(self.resources, queries, base, m, metric=product)
 
 
 class Base(Protocol):
