@@ -1,14 +1,15 @@
 """The one door to the neighbour engines."""
 
-from typing import Literal, get_args
+from dataclasses import replace
+from typing import Literal, cast, get_args
 
 import numpy as np
 
 from graphs.errors import GraphError
-from graphs.neighbors.knn_graph import KnnGraph, Metric
+from graphs.neighbors.knn_graph import IndexName, KnnGraph, Metric
 from graphs.neighbors.rows import Rows
 
-Engine = Literal["auto", "reference", "faiss", "certified"]
+Engine = Literal["auto", "reference", "faiss", "certified", "hnsw", "ivf"]
 
 
 def resolve_engine(engine: Engine) -> Engine:
@@ -43,6 +44,28 @@ def check_k(k: int, samples: int) -> None:
         )
 
 
+def check_search(engine: Engine, *, recall: float | None, project: int | None) -> None:
+    """Check the options of an approximate search.
+
+    Raises
+    ------
+    GraphError
+        When a recall is asked of an exact engine, or a value makes no sense.
+    """
+    engine = resolve_engine(engine)
+    if recall is not None and not 0 < recall <= 1:
+        raise GraphError(f"recall {recall} is no share", "give --recall from above 0 to 1: 0.95")
+    if recall is not None and engine not in get_args(IndexName):
+        raise GraphError(
+            f"engine {engine} finds all neighbours, it has no recall to choose",
+            f"leave out --recall, or use --engine {' or '.join(get_args(IndexName))}",
+        )
+    if project is not None and project < 1:
+        raise GraphError(
+            f"rows cannot be projected to {project} values", "use --project 1 or more: 256"
+        )
+
+
 def knn(
     values: Rows,
     k: int,
@@ -51,12 +74,15 @@ def knn(
     engine: Engine = "auto",
     device: Literal["auto", "cpu", "cuda"] = "auto",
     memory: int | None = None,
+    recall: float | None = None,
+    project: int | None = None,
+    seed: int = 0,
 ) -> KnnGraph:
     """Find the k most similar other rows of every row.
 
     Similarity is the inner product of the rows scaled to length 1 (after their mean is taken out,
     for Pearson). Unit rows are rounded to float32, products are summed in float64 and rounded to
-    float32; ties go to the lower index. Both engines give the same neighbours.
+    float32; ties go to the lower index. All exact engines give the same neighbours.
 
     Parameters
     ----------
@@ -66,12 +92,20 @@ def knn(
         Neighbours a row, 1 <= k < n.
     metric : {"cosine", "pearson"}
         Similarity.
-    engine : {"auto", "reference", "faiss"}
-        `auto` takes FAISS.
+    engine : {"auto", "reference", "faiss", "certified", "hnsw", "ivf"}
+        `auto` takes FAISS; `hnsw` and `ivf` are approximate (`graphs.neighbors.index_search`).
     device : {"auto", "cpu", "cuda"}
         Where FAISS searches.
     memory : int, optional
-        Bytes that features may take at a time (engine `faiss`).
+        Bytes that features may take at a time (all engines but `reference`).
+    recall : float, optional
+        Engines `hnsw` and `ivf`: take the cheapest setting that finds this share of the exact
+        neighbours. Where only an exact search would, that is what is done.
+    project : int, optional
+        Project rows to so many values first, at random, if they have more
+        (`graphs.neighbors.projection`); similarities are then those of the shorter rows.
+    seed : int
+        Of the index, the projection, and the rows on which recall is measured.
 
     Returns
     -------
@@ -84,6 +118,8 @@ def knn(
         When k does not fit the number of rows, or an option is unknown.
     ActivationError
         When a feature is NaN or infinite.
+    ResourceError
+        When an index over all rows does not fit into `memory`.
 
     Examples
     --------
@@ -106,14 +142,64 @@ def knn(
     if metric not in get_args(Metric):
         raise GraphError(f"there is no metric {metric!r}", f"choose one of {get_args(Metric)}")
     check_k(k, values.shape[0])
-    if resolve_engine(engine) == "reference":
-        from graphs.neighbors.reference import reference_knn
+    check_search(engine, recall=recall, project=project)
+    search = _Search(k, engine=engine, device=device, recall=recall, seed=seed)
+    if project is None or project >= values.shape[1]:
+        return search.run(values, metric=metric, memory=memory)
+    from graphs.neighbors.projection import project_rows
 
-        return reference_knn(values, k, metric=metric)
-    if engine == "certified":
-        from graphs.neighbors.certified import certified_knn
+    rows = project_rows(values, project, metric=metric, seed=seed, memory=memory)
+    if memory is not None and isinstance(rows, np.ndarray):
+        memory -= rows.nbytes
+    graph = search.run(rows, metric="cosine", memory=memory)
+    return replace(graph, metric=metric, exact=False, project=project)
 
-        return certified_knn(values, k, metric=metric, device=device, memory=memory)
-    from graphs.neighbors.faiss_engine import faiss_knn
 
-    return faiss_knn(values, k, metric=metric, device=device, memory=memory)
+class _Search:
+    """A search by one of the engines."""
+
+    def __init__(
+        self,
+        k: int,
+        *,
+        engine: Engine,
+        device: Literal["auto", "cpu", "cuda"],
+        recall: float | None,
+        seed: int,
+    ) -> None:
+        self.k, self.engine, self.device = k, resolve_engine(engine), device
+        self.recall, self.seed = recall, seed
+
+    def run(self, rows: Rows, *, metric: Metric, memory: int | None) -> KnnGraph:
+        if self.engine not in get_args(IndexName):
+            return self._exact(self.engine, rows, metric=metric, memory=memory)
+        from graphs.neighbors.index_search import RecallError, index_knn
+
+        try:
+            return index_knn(
+                rows,
+                self.k,
+                metric=metric,
+                engine=cast("IndexName", self.engine),
+                device=self.device,
+                memory=memory,
+                recall=self.recall,
+                seed=self.seed,
+            )
+        except RecallError as error:
+            # who asks for a recall wants at least that
+            graph = self._exact(resolve_engine("auto"), rows, metric=metric, memory=memory)
+            return replace(graph, setting=f"exact, as {error.problem}")
+
+    def _exact(self, engine: Engine, rows: Rows, *, metric: Metric, memory: int | None) -> KnnGraph:
+        if engine == "reference":
+            from graphs.neighbors.reference import reference_knn
+
+            return reference_knn(rows, self.k, metric=metric)
+        if engine == "certified":
+            from graphs.neighbors.certified import certified_knn
+
+            return certified_knn(rows, self.k, metric=metric, device=self.device, memory=memory)
+        from graphs.neighbors.faiss_engine import faiss_knn
+
+        return faiss_knn(rows, self.k, metric=metric, device=self.device, memory=memory)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Metric = Literal["cosine", "pearson"]
+IndexName = Literal["hnsw", "ivf"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,14 @@ class KnnGraph:
     certified, repaired, recomputed : int
         Engine `certified`: rows that the first candidates settled, rows that took more of them,
         rows measured against everything.
+    recall, recall_error : float
+        Share of the exact neighbours that were found, among the features that were searched, and
+        the standard error of its measurement (`graphs.neighbors.recall`); 1 and 0 where the search
+        was exact.
+    setting : str
+        How an index was built and searched: ``nlist=200 nprobe=12``; empty for exact engines.
+    project : int
+        Values a row after random projection (`graphs.neighbors.projection`); 0 without.
     """
 
     indices: NDArray[np.int32]
@@ -41,6 +50,10 @@ class KnnGraph:
     certified: int = 0
     repaired: int = 0
     recomputed: int = 0
+    recall: float = 1.0
+    recall_error: float = 0.0
+    setting: str = ""
+    project: int = 0
 
     @property
     def n_nodes(self) -> int:
