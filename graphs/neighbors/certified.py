@@ -2,10 +2,10 @@
 
 1. Rows of length 1 lose their mean direction and are rounded to bfloat16; one product of the upper
    triangle approximates all similarities. Every approximation of row i is within tau_i of the
-   truth (`low_precision` has the bound and its proof). The m = k + 12 best of each row are kept.
-2. Let s be the k-th best approximation of a row. The true k-th best is at least s - tau, so only
-   what is approximated at s - 2 tau or above can be a neighbour. Kept candidates above that line
-   are measured exactly.
+   truth (`low_precision` has the bound and its proof). The m = 2 k + 14 best of each row are kept.
+2. The k best of those are measured exactly. Let s be the least of the k: the true k-th best is at
+   least s, so only what is approximated at s - tau or above can be a neighbour. That is measured
+   exactly too.
 3. A row is *certified* when its k-th best exact similarity is above the worst kept approximation
    plus tau: nothing that was not kept can reach it.
 4. Other rows are *repaired*: a float32 product with a smaller tau names what may still reach the
@@ -33,7 +33,8 @@ from graphs.neighbors.rows import Rows, unit_rows
 from graphs.neighbors.select import best
 from graphs.neighbors.shortlist import Shortlist
 
-SPARE = 12  # candidates beyond k: enough for almost every row of real features
+# candidates kept beyond 2 k: enough for almost every row of real features
+SPARE = 14
 SAMPLE = 256  # rows that the mean direction is taken from
 BLOCK_BYTES = 64 << 20
 TILE_BYTES = 16 << 20
@@ -167,7 +168,7 @@ class _Work:
         self.n, self.width = rows.shape
         self.k, self.rows, self.metric = k, rows, metric
         self.product, self.plan = product, plan
-        self.m = min(k + SPARE, self.n - 1)
+        self.m = min(2 * k + SPARE, self.n - 1)
         self.repaired = self.recomputed = 0
 
     def halve(self, error: Exception) -> None:
@@ -221,19 +222,33 @@ class _Work:
         candidates = self.short.indices.cpu().numpy()
         tolerance = self.product.tolerance(self.lengths, self.errors)
         del self.short
-        line = approximate[:, self.k - 1] - 2 * tolerance
-        possible = (approximate >= line[:, None]) & ~self.zero[:, None]
-        left, column = np.nonzero(possible)
         similarities = np.full(approximate.shape, -np.inf, np.float32)
+        # the k best approximations first: their exact similarities say what is out of reach
+        todo = np.zeros(approximate.shape, bool)
+        todo[:, : self.k] = True
+        self._measure(similarities, candidates, todo)
+        floor = similarities[:, : self.k].min(axis=1)
+        self._measure(
+            similarities, candidates, ~todo & (approximate >= (floor - tolerance)[:, None])
+        )
+        self.indices, self.weights = best(similarities, candidates, self.k)
+        unkept = approximate[:, -1] + tolerance
+        self.certain = (self.weights[:, -1] > unkept) | self.zero | (self.m == self.n - 1)
+
+    def _measure(
+        self,
+        similarities: NDArray[np.float32],
+        candidates: NDArray[np.int64],
+        todo: NDArray[np.bool_],
+    ) -> None:
+        """Measure some of the candidates exactly, rows without a direction left out."""
+        left, column = np.nonzero(todo & ~self.zero[:, None])
         similarities[left, column] = measure_pairs(
             (left, candidates[left, column]),
             self._blocks,
             held_rows=self.plan.exact_rows,
             whole=self.unit,
         )
-        self.indices, self.weights = best(similarities, candidates, self.k)
-        worst = approximate[:, -1] + tolerance
-        self.certain = (self.weights[:, -1] > worst) | self.zero | (self.m == self.n - 1)
 
     def repair(self) -> None:
         """Settle the rows that are not certain (step 4)."""

@@ -14,10 +14,9 @@ v = 2^-24 (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, eq. 3
 sum as bfloat16 by 2^-9 of it. So with E = max e_j and B = max |b_j| every approximation of row i is
 within
 
-    tau_i = e_i (B + E) + |b_i| E + (gamma_D + 2^-8) |b_i| B + 2^-19
+    tau_i = e_i (B + E) + |b_i| E + (gamma_D + 2^-9 (1 + gamma_D)) |b_i| B + 2^-19
 
-of the true similarity: 2^-8 is the output's rounding (none for float32) with its own rounding, and
-2^-19 covers float32 roundings of a_i, u, x_i and of the sum with a_i a_j, each below 2^-22, and of
+of the true similarity (without the 2^-9 where sums are written as float32), and 2^-19 covers float32 roundings of a_i, u, x_i and of the sum with a_i a_j, each below 2^-22, and of
 the exact similarity (`to_similarity`). The bound holds for any u; near the mean of the rows it
 makes the residuals, and so the bound, small.
 """
@@ -35,7 +34,7 @@ Precision = Literal["bfloat16", "float32"]
 
 UNIT = 2.0**-24
 SLACK = 2.0**-19
-OUTPUT = 2.0**-8
+OUTPUT = 2.0**-9
 # float32 sums are taken over so many terms at a time: their error grows with the longest chain
 TERMS = 2048
 PASS_BYTES = 4 << 20
@@ -163,7 +162,7 @@ class Product:
         terms = width if self.kind is torch.bfloat16 else min(width, TERMS) + width // TERMS + 1
         gamma = terms * UNIT / (1 - terms * UNIT) if terms * UNIT < 0.5 else 2.0
         if self.kind is torch.bfloat16 and self.device.type != "cuda":
-            gamma += OUTPUT
+            gamma += OUTPUT * (1 + gamma)
         own = errors * (longest + worst) + lengths * worst
         return own + gamma * lengths * longest + SLACK
 
@@ -192,7 +191,7 @@ def _probe(device: torch.device, threads: int) -> Precision:  # noqa: ARG001 (pa
         rows, out = product.empty(PROBE[0]), torch.empty(PROBE[0], PROBE[0], device=device)
         lengths, errors = product.prepare(unit, rows)
         rounds = []
-        for _ in range(4):
+        for _ in range(8):
             start = time.perf_counter()
             product(rows, rows, out)
             out[0, 0].item()  # waits for the device

@@ -1,0 +1,235 @@
+"""The certified engine: its bound, its repairs, its blocks, in both precisions."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphs.errors import ResourceError
+from graphs.neighbors import certified, knn
+from graphs.neighbors.low_precision import TERMS, Product, choose_precision
+
+CPU = torch.device("cpu")
+PRECISIONS = ("bfloat16", "float32")
+
+
+@pytest.fixture(params=PRECISIONS)
+def precision(request, monkeypatch):
+    """The engine works in this precision, whatever is fast here."""
+    monkeypatch.setattr(certified, "choose_precision", lambda *_: request.param)
+    return request.param
+
+
+def features(rows, width, *, seed=0, classes=5, noise=1.0):
+    """Rectified rows around class means: like activations."""
+    rng = np.random.default_rng(seed)
+    means = rng.normal(0.3, 1.0, (classes, width))
+    x = means[rng.integers(0, classes, rows)] + noise * rng.normal(size=(rows, width))
+    return np.maximum(x, 0).astype(np.float32)
+
+
+def unit(x):
+    wide = x.astype(np.float64)
+    return (wide / np.linalg.norm(wide, axis=1, keepdims=True)).astype(np.float32)
+
+
+def assert_reference(graph, x, k, **options):
+    reference = knn(x, k, engine="reference", **options)
+    np.testing.assert_array_equal(graph.indices, reference.indices)
+    np.testing.assert_array_equal(graph.weights, reference.weights)
+    assert graph.zero_rows == reference.zero_rows
+    assert graph.exact
+    assert graph.certified + graph.repaired + graph.recomputed == graph.n_nodes
+
+
+@pytest.mark.parametrize("metric", ["cosine", "pearson"])
+@pytest.mark.parametrize("width", [40, 700, TERMS + 5])
+def test_real_like_features_are_certified_at_once(precision, metric, width):
+    x = features(400, width)
+    graph = knn(x, 5, metric=metric, engine="certified")
+    assert_reference(graph, x, 5, metric=metric)
+    assert graph.certified > 0.9 * len(x)
+
+
+HARD = {
+    "nearly equal": lambda rng: 1 + 1e-6 * rng.normal(size=(90, 700)),
+    "all equal": lambda rng: np.ones((90, 700)),
+    "duplicated rows": lambda rng: np.repeat(rng.normal(size=(3, 700)), 30, axis=0),
+    "one huge feature": lambda rng: np.column_stack((np.full(90, 1e6), rng.normal(size=(90, 700)))),
+    "zero rows": lambda rng: np.where(np.arange(90)[:, None] % 3, 0.0, rng.normal(size=(90, 700))),
+    "all but one zero": lambda rng: np.eye(90, 700)[:1] * np.eye(90)[:, :1],
+    "ties at rank k": lambda rng: rng.integers(0, 2, (90, 700)) * (rng.random((1, 700)) < 0.01),
+    "one feature": lambda rng: rng.normal(size=(90, 1)),
+    "n = k + 1": lambda rng: rng.normal(size=(5, 700)),
+    "opposite rows": lambda rng: np.vstack((np.ones((45, 700)), -np.ones((45, 700)))),
+    "up to the largest float32": lambda rng: rng.uniform(-3.4, 3.4, (90, 700)) * 1e38,
+    "down to the smallest": lambda rng: rng.normal(size=(90, 700)) * 1e-40,
+    "one row far from the others": lambda rng: np.vstack(
+        (-np.ones((1, 700)), 1 + 0.01 * rng.normal(size=(89, 700)))
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float16], ids=["float32", "float16"])
+@pytest.mark.parametrize("name", HARD)
+def test_hard_cases_equal_the_reference(precision, name, kind):
+    wide = HARD[name](np.random.default_rng(1))
+    limit = float(np.finfo(kind).max)
+    x = np.clip(wide, -limit, limit).astype(kind)
+    assert_reference(knn(x, 4, engine="certified"), x, 4)
+
+
+def test_rows_that_cannot_be_told_apart_are_recomputed(precision):
+    x = 1 + 1e-6 * np.random.default_rng(0).normal(size=(200, 700)).astype(np.float32)
+    graph = knn(x, 3, engine="certified")
+    assert graph.recomputed == len(x)
+
+
+def test_more_near_ties_than_candidates_are_repaired(precision):
+    """40 of 600 rows lie closer together than bfloat16 tells apart, the others do not."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(600, 800)).astype(np.float32)
+    x[:40] = x[0] + 0.03 * rng.normal(size=(40, 800))
+    graph = knn(x, 2, engine="certified")
+    assert_reference(graph, x, 2)
+    # a few of the others have more than 18 neighbours within reach, too
+    assert 40 <= graph.repaired < 60 if precision == "bfloat16" else graph.repaired == 0
+    assert graph.recomputed == 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    n=st.integers(2, 70),
+    width=st.sampled_from([1, 3, 30, 520]),
+    k=st.integers(1, 12),
+    kind=st.sampled_from(["normal", "integers", "few", "sparse"]),
+    metric=st.sampled_from(["cosine", "pearson"]),
+    precision=st.sampled_from(PRECISIONS),
+    memory=st.sampled_from([None, 3_000, 100_000, 1_000_000]),
+    seed=st.integers(0, 10**6),
+)
+def test_any_input_equals_the_reference(n, width, k, kind, metric, precision, memory, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, width))
+    if kind == "integers":
+        x = np.rint(x)
+    elif kind == "few":
+        x = x[rng.integers(0, n // 4 + 1, n)]
+    elif kind == "sparse":
+        x[rng.random((n, width)) < 0.8] = 0
+    x = x.astype(np.float32)
+    k = min(k, n - 1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(certified, "choose_precision", lambda *_: precision)
+        graph = knn(x, k, metric=metric, engine="certified", memory=memory)
+    assert_reference(graph, x, k, metric=metric)
+
+
+@pytest.mark.parametrize("width", [64, 700, 5000])
+@pytest.mark.parametrize("shift", [0.0, 5.0])
+@pytest.mark.parametrize("kind", PRECISIONS)
+def test_the_bound_holds_and_is_not_far_off(kind, width, shift):
+    rng = np.random.default_rng(0)
+    rows = unit(rng.normal(shift, 1.0, (200, width)))
+    mean = rows.astype(np.float64).mean(axis=0)
+    direction = mean / np.linalg.norm(mean)
+    product = Product(direction, precision=kind, device=CPU)
+    block = product.empty(200)
+    lengths, errors = product.prepare(rows, block)
+    out = torch.empty(200, 200)
+    product(block, block, out)
+    truth = rows.astype(np.float64) @ rows.T.astype(np.float64)
+    wrong = np.abs(out.numpy() - truth).max(axis=1)
+    bound = product.tolerance(lengths, errors)
+    assert (wrong <= bound).all()
+    # without the mean the residuals are short: lengths are sin of the angle to it
+    residual = rows - (rows @ direction)[:, None] * direction
+    np.testing.assert_allclose(lengths, np.linalg.norm(residual, axis=1), rtol=5e-3)
+    assert bound.max() < (0.02 if kind == "bfloat16" else 1e-3)
+
+
+def test_taking_the_mean_out_makes_the_bound_smaller():
+    rows = unit(np.random.default_rng(0).normal(2.0, 1.0, (100, 600)))
+    mean = rows.mean(axis=0, dtype=np.float64)
+    bounds = []
+    for direction in (np.zeros(600), mean / np.linalg.norm(mean)):
+        product = Product(direction, precision="bfloat16", device=CPU)
+        bounds.append(product.tolerance(*product.prepare(rows, product.empty(100))).max())
+    # the angle to the mean has tangent 1 / 2: residuals have length 1 / sqrt(5), the bound is of
+    # second order in it
+    assert bounds[1] / bounds[0] == pytest.approx(1 / 5, rel=0.15)
+
+
+def test_narrow_layers_take_float32():
+    assert choose_precision(64, CPU) == "float32"
+
+
+def test_the_probe_refuses_a_product_that_breaks_the_bound(monkeypatch):
+    def sloppy(self, left, right, out):
+        out.copy_(left.values.float() @ right.values.float().T * 1.1)
+
+    monkeypatch.setattr(Product, "__call__", sloppy)
+    choose_precision.__globals__["_probe"].cache_clear()
+    try:
+        assert choose_precision(4096, CPU) == "float32"
+    finally:
+        choose_precision.__globals__["_probe"].cache_clear()
+
+
+def test_a_device_without_room_gets_half_as_much(monkeypatch):
+    x = features(300, 600)
+    calls = []
+    take_in = certified.Shortlist.within
+
+    def within(self, first, block):
+        calls.append(len(block))
+        if len(block) > 100:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        take_in(self, first, block)
+
+    monkeypatch.setattr(certified.Shortlist, "within", within)
+    graph = knn(x, 3, engine="certified")
+    assert calls == [300, 150, 75, 75, 75, 75]
+    assert_reference(graph, x, 3)
+
+
+def test_a_device_without_room_for_one_row_is_an_error(monkeypatch):
+    def within(self, first, block):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(certified.Shortlist, "within", within)
+    with pytest.raises(ResourceError, match="no room for rows of 600 features; use --device cpu"):
+        knn(features(20, 600), 3, engine="certified")
+
+
+def test_cuda_without_a_gpu_is_an_error():
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(ResourceError, match="torch sees no GPU on this machine; use --device"):
+        knn(np.eye(4), 1, engine="certified", device="cuda")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU")
+@pytest.mark.parametrize("width", [64, 4096])
+def test_a_gpu_gives_the_same_neighbours(width):
+    x = features(3000, width)
+    graph = knn(x, 10, engine="certified", device="cuda")
+    other = knn(x, 10, engine="certified", device="cpu")
+    np.testing.assert_array_equal(graph.indices, other.indices)
+    np.testing.assert_array_equal(graph.weights, other.weights)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU")
+def test_a_small_gpu_is_enough():
+    x = features(3000, 4096)
+    torch.cuda.set_per_process_memory_fraction(
+        30e6 / torch.cuda.get_device_properties(0).total_memory
+    )
+    try:
+        graph = knn(x, 10, engine="certified", device="cuda")
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    np.testing.assert_array_equal(graph.indices, knn(x, 10, engine="certified").indices)
