@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from graphs.errors import CorruptFileError
 from graphs.files import explain_os_error, replacing
+from graphs.parquet_lists import ListFile
 from graphs.places import remote
 from graphs.schema import COLUMNS, KEY, TableName, activation_schema, label, validate
 
@@ -113,27 +114,17 @@ class ShardWriter:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             temporary = stack.enter_context(replacing(self._path))
-            self._writer = stack.enter_context(
-                pq.ParquetWriter(
-                    temporary,
-                    self._schema,
-                    compression="none",
-                    use_dictionary=False,
-                    write_statistics=False,
-                    write_page_checksum=True,
-                )
-            )
+            stream = stack.enter_context(temporary.open("wb"))
+            self._file = ListFile(stream, self._schema)
             self._stack = stack.pop_all()
         return self
 
     def write(self, nodes: NDArray[np.int32], activations: NDArray[np.floating]) -> None:
-        """Append samples, shape (b,) and (b, D): one row group."""
-        kind = self._schema.field("activation").type
-        rows = pa.FixedSizeListArray.from_arrays(pa.array(activations.reshape(-1)), type=kind)
-        columns = [pa.array(nodes, pa.int32()), rows]
-        batch = pa.Table.from_arrays(columns, schema=self._schema)
+        """Append samples, shape (b,) and (b, D): one row group, or more where b > 256."""
         try:
-            self._writer.write_table(batch, row_group_size=ROW_GROUP)
+            for at in range(0, len(nodes), ROW_GROUP):
+                part = slice(at, at + ROW_GROUP)
+                self._file.write_group(nodes[part], activations[part])
         except OSError as error:
             raise explain_os_error(error, self._path) from error
 
@@ -143,7 +134,11 @@ class ShardWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._stack.__exit__(kind, error, trace)
+        if error is not None:
+            self._stack.__exit__(kind, error, trace)
+            return
+        with self._stack:
+            self._file.close()
 
 
 def shard_size(path: Path) -> tuple[int, int]:
