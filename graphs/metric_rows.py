@@ -18,6 +18,10 @@ mutual_fraction     share of the linked pairs that chose each other
 assortativity       modularity / modularity_max (Newman 2003)
 clipped             directed links whose similarity was negative and counts as 0
 zero_rows           samples whose features have no direction
+recall              share of the exact neighbours that an approximate search found, among the
+                    features it searched; 1 for exact engines. recall_error: its standard error
+project             values a sample after random projection, 0 without. exact is false with it
+project_q_shift     Q with projection less Q without, on up to 1,000 of the samples; else empty
 =================== =============================================================================
 """
 
@@ -78,6 +82,12 @@ def layer_row(
         "mutual_fraction": n_mutual / n_edges,
         "clipped": np.int64(classes.clipped),
         "zero_rows": np.int32(knn.zero_rows),
+        "recall": knn.recall,
+        "recall_error": knn.recall_error,
+        "project": np.int32(knn.project),
+        "project_q_shift": np.float64(
+            np.nan if knn.project_q_shift is None else knn.project_q_shift
+        ),
     }
     return pd.DataFrame({name: [value] for name, value in row.items()})
 

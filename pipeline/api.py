@@ -14,8 +14,8 @@ from torch import nn
 from graphs.errors import DataError, GraphError, ModelError, ResourceError
 from graphs.export import export_dynamic
 from graphs.measures import collect, measure_dynamic_graph
-from graphs.neighbors import KnnGraph, Metric, knn
-from graphs.neighbors.knn import Engine, check_k
+from graphs.neighbors import KnnGraph, Metric
+from graphs.neighbors.knn import Engine, check_k, check_search
 from graphs.plots import plot_classes, plot_curve
 from graphs.snapshots import DynamicGraph
 from pipeline.console import log
@@ -26,7 +26,9 @@ from pipeline.dumping import check_values, node_frame
 from pipeline.forward import Forward
 from pipeline.hooks import resolve_layers
 from pipeline.layer_info import LayerInfo, Pool
+from pipeline.linking import find_neighbours
 from pipeline.models import load_model
+from pipeline.options import Neighbours
 from pipeline.stage1_activations import VARIANT, check_classes
 from pipeline.summary import curve_table, reading
 from pipeline.tracing import evaluating
@@ -107,6 +109,8 @@ def analyze(
     pool: Pool = "none",
     metric: Metric = "cosine",
     engine: Engine = "auto",
+    recall: float | None = None,
+    project: int | None = None,
     sampling: Sampling = "random",
     seed: int = 0,
     device: Literal["auto", "cpu", "cuda"] = "auto",
@@ -121,7 +125,7 @@ def analyze(
     data : ImageData or (images, labels)
         From `pipeline.data.load_data`, or arrays: uint8 (n, H, W, C), or float (n, C, H, W) that
         are normalised already.
-    k, metric, engine
+    k, metric, engine, recall, project
         See `graphs.neighbors.knn`.
     samples, repeats, sampling, seed
         See `pipeline.data.draw_samples`.
@@ -164,6 +168,8 @@ def analyze(
             "give a network or a name",
         )
     check_k(k, samples)
+    check_search(engine, recall=recall, project=project)
+    options = Neighbours(k=k, metric=metric, engine=engine, recall=recall, project=project)
     draw = draw_samples(images.labels, samples, repeats, sampling=sampling, seed=seed)
     if draw.note:
         log.warning("%s", draw.note)
@@ -178,7 +184,14 @@ def analyze(
             values, nodes = _gather(forward, indices)
             found = tuple(
                 # popped: a layer's features are let go as soon as it is linked
-                knn(values.pop(layer.name), k, metric=metric, engine=engine, device=device)
+                find_neighbours(
+                    values.pop(layer.name),
+                    options,
+                    labels=nodes["label"].to_numpy,
+                    device=device,
+                    memory=None,
+                    seed=seed,
+                )
                 for layer in chosen
             )
             names = [layer.name for layer in chosen]

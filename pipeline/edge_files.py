@@ -37,6 +37,11 @@ def write_edges(graph: KnnGraph, path: Path, *, layer: dict[str, Any], digest: s
         "engine": graph.engine,
         "exact": str(graph.exact).lower(),
         "zero_rows": str(graph.zero_rows),
+        "recall": repr(graph.recall),
+        "recall_error": repr(graph.recall_error),
+        "setting": graph.setting,
+        "project": str(graph.project),
+        "project_q_shift": "" if graph.project_q_shift is None else repr(graph.project_q_shift),
     }
     return write_table(frame, path, "edges", metadata=metadata)
 
@@ -65,4 +70,10 @@ def read_edges(path: Path, n_nodes: int) -> KnnGraph:
         engine=said["engine"],
         exact=said["exact"] == "true",
         zero_rows=int(said["zero_rows"]),
+        # columns that came later: files without them are of exact searches
+        recall=float(said.get("recall", 1.0)),
+        recall_error=float(said.get("recall_error", 0.0)),
+        setting=said.get("setting", ""),
+        project=int(said.get("project", 0)),
+        project_q_shift=float(said["project_q_shift"]) if said.get("project_q_shift") else None,
     )

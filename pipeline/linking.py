@@ -1,13 +1,18 @@
 """Linking one layer: what stage 2 does with each of its units, wherever it runs."""
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
-from graphs.errors import ActivationError, CorruptFileError
+from numpy.typing import ArrayLike
+
+from graphs.errors import ActivationError, CorruptFileError, ResourceError
 from graphs.neighbors import KnnGraph, knn
+from graphs.neighbors.rows import Rows
+from graphs.projection_effect import projection_q_shift
 from graphs.runs import RepeatFolder, holds
 from graphs.shards import LayerRows
-from graphs.tables import read_metadata
+from graphs.tables import read_frame, read_metadata
 from pipeline.devices import memory_budget
 from pipeline.edge_files import write_edges
 from pipeline.options import Machine, Neighbours
@@ -29,6 +34,8 @@ class LayerTask:
         Digest of what the edges are made from.
     neighbours, machine
         The options of stage 2.
+    seed : int
+        The run's.
     """
 
     folder: RepeatFolder
@@ -37,6 +44,7 @@ class LayerTask:
     digest: str
     neighbours: Neighbours
     machine: Machine
+    seed: int = 0
 
     @property
     def name(self) -> str:
@@ -68,18 +76,80 @@ def link_layer(task: LayerTask) -> list[str]:
 
 def find_links(task: LayerTask) -> KnnGraph:
     """Find the neighbours in one layer, from its shards."""
-    rows = open_rows(task)
     try:
-        return knn(
-            rows,
-            task.neighbours.k,
-            metric=task.neighbours.metric,
-            engine=task.neighbours.engine,
+        return find_neighbours(
+            open_rows(task),
+            task.neighbours,
+            labels=lambda: read_frame(task.folder.nodes, "nodes")["label"].to_numpy(),
             device=task.machine.device,
             memory=memory_budget(task.machine.memory),
+            seed=task.seed,
         )
-    except ActivationError as error:
-        raise ActivationError(f"{task.name}: {error.problem}", error.remedy) from error
+    except (ActivationError, ResourceError) as error:
+        raise type(error)(f"{task.name}: {error.problem}", error.remedy) from error
+
+
+def find_neighbours(
+    rows: Rows,
+    options: Neighbours,
+    *,
+    labels: Callable[[], ArrayLike],
+    device: Literal["auto", "cpu", "cuda"],
+    memory: int | None,
+    seed: int,
+) -> KnnGraph:
+    """Find the neighbours of all rows, and what a projection does to the Q of the classes.
+
+    Parameters
+    ----------
+    rows : Rows
+        Features of one layer, shape (n, D).
+    options : Neighbours
+        The options of stage 2.
+    labels : callable
+        Gives the class of every row; called only where rows are projected.
+    device, memory, seed
+        As in `graphs.neighbors.knn`.
+    """
+    graph = knn(
+        rows,
+        options.k,
+        metric=options.metric,
+        engine=options.engine,
+        device=device,
+        memory=memory,
+        recall=options.recall,
+        project=options.project,
+        seed=seed,
+    )
+    if not graph.project:
+        return graph
+    shift = projection_q_shift(
+        rows,
+        labels(),
+        options.k,
+        dim=graph.project,
+        metric=options.metric,
+        seed=seed,
+        memory=memory,
+    )
+    return replace(graph, project_q_shift=shift)
+
+
+def describe_search(task: LayerTask, graph: KnnGraph) -> list[str]:
+    """Say how approximate the neighbours of a layer are, if they are."""
+    said = []
+    width = int(task.layer["values"])
+    if graph.project:
+        shift = graph.project_q_shift
+        effect = "not measurable here" if shift is None else f"changes by {shift:+.3f}"
+        said.append(f"{width} values a sample projected to {graph.project}: Q {effect}")
+    elif task.neighbours.project is not None:
+        said.append(f"{width} values a sample, not projected")
+    if graph.setting:
+        error = f" ± {graph.recall_error:.3f}" if graph.recall_error else ""
+        said.append(f"engine {graph.engine}, {graph.setting}, recall {graph.recall:.3f}{error}")
+    return [f"{task.name}: {'; '.join(said)}"] if said else []
 
 
 def finish_layer(task: LayerTask, graph: KnnGraph) -> list[str]:
@@ -91,11 +161,13 @@ def finish_layer(task: LayerTask, graph: KnnGraph) -> list[str]:
         )
     path = task.folder.edges(task.layer["index"])
     write_edges(graph, path, layer=task.layer, digest=task.digest)
+    notes = describe_search(task, graph)
     if not graph.zero_rows:
-        return []
+        return notes
     return [
+        *notes,
         f"{task.name}: {graph.zero_rows} of {graph.n_nodes} rows are zero; their similarity to "
-        "everything is 0"
+        "everything is 0",
     ]
 
 

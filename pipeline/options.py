@@ -6,12 +6,12 @@ groups into the order of the stages in the help.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from cyclopts import Group, Parameter
 
-from graphs.neighbors.knn import Engine
-from graphs.neighbors.knn_graph import Metric
+from graphs.neighbors.knn import Engine, resolve_engine
+from graphs.neighbors.knn_graph import IndexName, Metric
 from pipeline.data import DatasetName, Sampling
 from pipeline.layer_info import Pool
 
@@ -109,12 +109,33 @@ class Neighbours:
     metric
         `cosine` or `pearson`.
     engine
-        `auto`, `faiss`, or `reference` (NumPy in float64, slow). All give the same neighbours.
+        `auto`, `faiss`, `certified`, or `reference` (NumPy in float64, slow): all give the same
+        neighbours. `hnsw` and `ivf` are faster for many samples and miss some.
+    recall
+        With `hnsw` or `ivf`: the share of the neighbours to find, such as 0.95. The cheapest
+        setting that does is looked for.
+    project
+        Project activations at random to so many values first, where they have more.
     """
 
     k: int = 3
     metric: Metric = "cosine"
     engine: Engine = "auto"
+    recall: float | None = None
+    project: int | None = None
+
+    def digested(self, *, seed: int) -> dict[str, Any]:
+        """Return what edges depend on, the names as on the command line."""
+        options: dict[str, Any] = {
+            "k": self.k,
+            "metric": self.metric,
+            "engine": resolve_engine(self.engine),
+        }
+        chosen = {"recall": self.recall, "project": self.project}
+        options |= {name: value for name, value in chosen.items() if value is not None}
+        if self.project is not None or self.engine in get_args(IndexName):
+            options["seed"] = seed
+        return options
 
 
 @Parameter(name="*", group=Group("Files of stage 3", sort_key=5))

@@ -1,9 +1,8 @@
 """Stage 2: activation shards in, k-NN edges out."""
 
 from pathlib import Path
-from typing import Any
 
-from graphs.neighbors.knn import check_k, resolve_engine
+from graphs.neighbors.knn import check_k, check_search
 from graphs.runs import Run
 from pipeline.console import command_line, log, plural, progress_bar
 from pipeline.devices import memory_budget, resolve_device, run_folder
@@ -31,7 +30,7 @@ def build_edges(
     out
         The run folder.
     neighbours
-        k, metric and engine.
+        k, metric and engine; for approximate neighbours, recall and projection.
     machine
         Memory and device.
     work
@@ -47,7 +46,7 @@ def build_edges(
     RunError
         When stage 1 is not finished.
     GraphError
-        When k does not fit the number of samples.
+        When k does not fit the number of samples, or an option the engine.
     CorruptFileError
         When a shard is missing, truncated or damaged.
     """
@@ -61,11 +60,9 @@ def build_edges(
     source = run.stage("activations")
     samples = int(source["parameters"]["samples"])
     check_k(neighbours.k, samples)
-    options: dict[str, Any] = {
-        "k": neighbours.k,
-        "metric": neighbours.metric,
-        "engine": resolve_engine(neighbours.engine),
-    }
+    check_search(neighbours.engine, recall=neighbours.recall, project=neighbours.project)
+    seed = int(source["parameters"]["seed"])
+    options = neighbours.digested(seed=seed)
     tasks = [
         LayerTask(
             folder=run.repeat(item["variant"], item["repeat"]),
@@ -74,6 +71,7 @@ def build_edges(
             digest=edges_digest(layer, options),
             neighbours=neighbours,
             machine=machine,
+            seed=seed,
         )
         for item in source["sets"]
         for layer in item["layers"]

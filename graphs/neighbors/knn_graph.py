@@ -39,6 +39,9 @@ class KnnGraph:
         How an index was built and searched: ``nlist=200 nprobe=12``; empty for exact engines.
     project : int
         Values a row after random projection (`graphs.neighbors.projection`); 0 without.
+    project_q_shift : float or None
+        What the projection did to Q, on some samples (`graphs.projection_effect`); None where that
+        was not measured.
     """
 
     indices: NDArray[np.int32]
@@ -54,6 +57,7 @@ class KnnGraph:
     recall_error: float = 0.0
     setting: str = ""
     project: int = 0
+    project_q_shift: float | None = None
 
     @property
     def n_nodes(self) -> int:
