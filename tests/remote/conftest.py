@@ -42,10 +42,9 @@ def store(endpoint):
 
 @pytest.fixture(scope="module")
 def bucket(store):
-    """Name of a bucket that gives every object a version when it is written."""
+    """Name of a bucket."""
     name = f"bucket-{uuid.uuid4().hex}"
     store.create_bucket(Bucket=name)
-    store.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
     return name
 
 

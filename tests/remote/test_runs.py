@@ -37,8 +37,9 @@ def local(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def remote(bucket):
-    """The same run in the object store."""
+def remote(bucket, store):
+    """The same run in the object store, where every object has a version from here on."""
+    store.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     url = f"s3://{bucket}/same/run"
     return run_stages(Path(url), network=NETWORK, images=IMAGES, work=QUIET)
 
