@@ -27,9 +27,9 @@ def export_graphs(
     Parameters
     ----------
     out
-        The run folder; its three stages are finished.
+        The run folder, or its URL; its three stages are finished.
     to
-        Folder for the files; by default `exports` in the run folder.
+        Folder or URL for the files; by default `exports` in the run folder.
     gzip
         Compress them. Gephi opens them, Gephi Lite does not.
     representation

@@ -30,7 +30,7 @@ def run_stages(
     Parameters
     ----------
     out
-        The run folder.
+        The run folder, or a URL such as `s3://bucket/run`.
     network, images, features
         For stage 1.
     neighbours

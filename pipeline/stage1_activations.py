@@ -55,7 +55,7 @@ def dump_activations(
     Parameters
     ----------
     out
-        The run folder.
+        The run folder, or a URL such as `s3://bucket/run`.
     network
         Model and weights.
     images

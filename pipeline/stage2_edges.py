@@ -28,7 +28,7 @@ def build_edges(
     Parameters
     ----------
     out
-        The run folder.
+        The run folder, or a URL such as `s3://bucket/run`.
     neighbours
         k, metric and engine; for approximate neighbours, recall and projection.
     machine

@@ -37,7 +37,7 @@ def measure_graphs(
     Parameters
     ----------
     out
-        The run folder.
+        The run folder, or a URL such as `s3://bucket/run`.
     outputs
         What is written beside the tables.
     machine
