@@ -22,7 +22,7 @@ from pipeline.devices import memory_budget
 from pipeline.linking import LayerTask, finish_layer, link_layer, open_rows
 from pipeline.parallel import Cluster, Ref
 
-PAIR_ENGINES = ("faiss",)
+PAIR_ENGINES = ("faiss", "certified")
 # Smaller blocks would spend their time on reading: each row is read once a block.
 SMALLEST_BLOCK = 2048
 TASKS_A_WORKER = 4
@@ -75,8 +75,9 @@ def _start(cluster: Cluster, task: LayerTask, wanted: int) -> Callable[[], list[
         last = cluster.submit(write_layer, task, *merged)
         return [*references, *merged, last]
 
-    exact = resolve_engine(task.neighbours.engine) in PAIR_ENGINES
-    return by_pairs if exact and len(blocks) > 1 else as_one
+    options = task.neighbours
+    apart = resolve_engine(options.engine) in PAIR_ENGINES and options.project is None
+    return by_pairs if apart and len(blocks) > 1 else as_one
 
 
 def _rows_a_block(task: LayerTask, wanted: int) -> int:

@@ -2,10 +2,11 @@
 
 import logging
 import os
+import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -70,15 +71,17 @@ def open_cluster(machine: Machine, root: Path | None = None) -> Iterator["Cluste
         return
     ray = _import_ray()
     joined = ray.is_initialized()
-    if not joined:
-        _join(ray, cluster_address(machine.ray_address))
-    try:
-        yield Cluster(ray, machine.device)
-    finally:
+    # Ray tells of processes that died on standard output, where only results belong
+    with redirect_stdout(sys.stderr):
         if not joined:
-            ray.shutdown()
-        if root is not None:
-            _sweep(root)
+            _join(ray, cluster_address(machine.ray_address))
+        try:
+            yield Cluster(ray, machine.device)
+        finally:
+            if not joined:
+                ray.shutdown()
+            if root is not None:
+                _sweep(root)
 
 
 class Cluster:
@@ -229,13 +232,13 @@ class Cluster:
         start = self._remote(kind).options(**options).remote
         workers = [start(*arguments) for _ in range(min(self.workers, len(jobs)))]
         waiting, working = deque(jobs), dict[Ref, Any]()
-        preparing = {worker.ready.remote(): worker for worker in workers}
+        preparing = {_prepare(worker): worker for worker in workers}
         try:
             while waiting or working:
                 (done,), _ = self._ray.wait([*working, *preparing], num_returns=1)
-                value = self._value(done)
                 new = done in preparing
                 worker = (preparing if new else working).pop(done)
+                value: Any = None if new and self._died(done) else self._value(done)
                 if waiting:
                     working[worker.work.remote(*waiting.popleft())] = worker
                 else:
@@ -256,6 +259,15 @@ class Cluster:
             **({"memory": wanted} if wanted else {}),
         }
 
+    def _died(self, preparation: Ref) -> bool:
+        """Whether a worker died while it got ready: its first job begins it again, if possible."""
+        exceptions = self._ray.exceptions
+        try:
+            self._ray.get(preparation)
+        except exceptions.RayError as error:
+            return isinstance(error, exceptions.RayActorError)
+        return False
+
     def _value(self, reference: Ref) -> Any:
         """Return a result, or raise what it failed with as one of our errors."""
         exceptions = self._ray.exceptions
@@ -273,10 +285,19 @@ class Cluster:
 
     def _cancel(self, references: list[Ref]) -> None:
         """End the tasks that are not done, and wait for their end."""
-        for reference in references:
+        if not references:
+            return
+        # Ray 2.60 ends this process when a task is cancelled whose result is just arriving
+        _, undone = self._ray.wait(references, num_returns=len(references), timeout=0)
+        for reference in undone:
             self._ray.cancel(reference, force=True)
-        if references:
-            self._ray.wait(references, num_returns=len(references), timeout=CANCEL_SECONDS)
+        if undone:
+            self._ray.wait(undone, num_returns=len(undone), timeout=CANCEL_SECONDS)
+
+
+def _prepare(worker: Any) -> Ref:
+    """Ask a worker to get ready. One that is not needed any more is killed while it does."""
+    return worker.ready.options(max_task_retries=0).remote()
 
 
 def _import_ray() -> ModuleType:

@@ -1,0 +1,294 @@
+"""What a run costs on a cluster: formulas, and a simulation of its task queue.
+
+``python -m pipeline.benchmarks.cluster_cost --help`` says how to ask for another run than one
+million samples in 50 layers.
+"""
+
+import heapq
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from graphs.neighbors.faiss_engine import COPIES_PER_BLOCK
+from graphs.neighbors.pairs import block_size
+from pipeline.devices import format_bytes, parse_bytes
+from pipeline.dumping import PART_ROWS
+
+HOUR = 3600.0
+LINK_BYTES = 8  # an index and a similarity
+# 50 layers of a residual network for 32 x 32 images: maps of 16 x 32², 32 x 16² and 64 x 8²
+RESIDUAL = (16_384,) * 17 + (8_192,) * 17 + (4_096,) * 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """What is run.
+
+    Attributes
+    ----------
+    samples : int
+        n.
+    widths : tuple of int
+        D of every layer.
+    k : int
+        Neighbours a sample.
+    value_bytes : int
+        s: 4 for float32, 2 for float16.
+    memory : int
+        M: the budget of a process in bytes.
+    """
+
+    samples: int
+    widths: tuple[int, ...] = RESIDUAL
+    k: int = 10
+    value_bytes: int = 4
+    memory: int = 4 << 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rates:
+    """What one process does in a second; measured.
+
+    Attributes
+    ----------
+    images : float
+        Images through the network and into shards.
+    flops : float
+        Floating-point operations of the search, 2 D for each pair of rows.
+    read : float
+        Bytes of activations read and scaled to unit rows.
+    nodes : float
+        Nodes measured in stage 3, of one layer.
+    """
+
+    images: float
+    flops: float
+    read: float
+    nodes: float
+
+
+def activation_bytes(size: Size) -> int:
+    """Return what stage 1 writes: n s Σ D.
+
+    Examples
+    --------
+    >>> activation_bytes(Size(samples=10, widths=(3, 5), value_bytes=2))
+    160
+    """
+    return size.samples * size.value_bytes * sum(size.widths)
+
+
+def block_rows(size: Size, width: int) -> int:
+    """Return the rows of a block of stage 2: b = M / (16 D), at most n."""
+    return min(size.samples, block_size(width, size.memory))
+
+
+def blocks(size: Size, width: int) -> int:
+    """Return how many blocks a layer has: B = ceil(n / b)."""
+    return math.ceil(size.samples / block_rows(size, width))
+
+
+def pair_memory(size: Size, width: int) -> int:
+    """Return what a task of stage 2 takes: 16 b D bytes, at most M."""
+    return COPIES_PER_BLOCK * 4 * block_rows(size, width) * width
+
+
+def pair_flops(size: Size, width: int) -> int:
+    """Return the operations of one layer: 2 n² D, each pair of rows once in each direction."""
+    return 2 * size.samples**2 * width
+
+
+def read_bytes(size: Size, width: int) -> int:
+    """Return what stage 2 reads of one layer: B n D s, every block once for each block.
+
+    Examples
+    --------
+    >>> tight = Size(samples=100, memory=16 * 8 * 50)
+    >>> blocks(tight, 8), read_bytes(tight, 8) == 2 * 100 * 8 * 4
+    (2, True)
+    """
+    return blocks(size, width) * size.samples * width * size.value_bytes
+
+
+def link_bytes(size: Size, width: int) -> int:
+    """Return what the pairs of a layer leave to be merged: 8 B n k."""
+    return LINK_BYTES * blocks(size, width) * size.samples * size.k
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task of the queue.
+
+    Attributes
+    ----------
+    seconds : float
+        How long it takes.
+    after : tuple of int
+        Positions in the queue of the tasks whose results it needs.
+    """
+
+    seconds: float
+    after: tuple[int, ...] = ()
+
+
+def simulate(tasks: Sequence[Task], workers: int) -> float:
+    """Return when the last task ends, where free workers take the first task that can begin.
+
+    Parameters
+    ----------
+    tasks : sequence of Task
+        The queue, in the order in which it was filled; a task needs only earlier ones.
+    workers : int
+        Processes.
+
+    Examples
+    --------
+    >>> simulate([Task(2), Task(2), Task(3), Task(1, after=(0, 1))], workers=2)
+    5.0
+    """
+    missing = [len(task.after) for task in tasks]
+    waiting: list[list[int]] = [[] for _ in tasks]
+    for place, task in enumerate(tasks):
+        for earlier in task.after:
+            waiting[earlier].append(place)
+    ready = [place for place, count in enumerate(missing) if not count]
+    running: list[tuple[float, int]] = []
+    now = 0.0
+    while ready or running:
+        while ready and len(running) < workers:
+            place = heapq.heappop(ready)
+            heapq.heappush(running, (now + tasks[place].seconds, place))
+        now, ended = heapq.heappop(running)
+        for place in waiting[ended]:
+            missing[place] -= 1
+            if not missing[place]:
+                heapq.heappush(ready, place)
+    return now
+
+
+def stage1_tasks(size: Size, rates: Rates) -> list[Task]:
+    """Return the parts of stage 1."""
+    n = size.samples
+    return [Task(min(PART_ROWS, n - at) / rates.images) for at in range(0, n, PART_ROWS)]
+
+
+def stage2_tasks(size: Size, rates: Rates) -> list[Task]:
+    """Return the pairs of blocks of all layers, and what writes each layer after its pairs.
+
+    Merging is not counted: B n k numbers are sorted, against n² D that are multiplied.
+    """
+    tasks: list[Task] = []
+    for width in size.widths:
+        first = len(tasks)
+        tasks.extend(_pairs(size, width, rates))
+        tasks.append(Task(0.0, after=tuple(range(first, len(tasks)))))
+    return tasks
+
+
+def _pairs(size: Size, width: int, rates: Rates) -> Iterator[Task]:
+    step = block_rows(size, width)
+    rows = [min(step, size.samples - at) for at in range(0, size.samples, step)]
+    for i, left in enumerate(rows):
+        for j in range(i, len(rows)):
+            right = rows[j]
+            read, sides = (left, 1) if i == j else (left + right, 2)
+            flops = sides * 2 * left * right * width
+            yield Task(flops / rates.flops + read * width * size.value_bytes / rates.read)
+
+
+def stage3_tasks(size: Size, rates: Rates) -> list[Task]:
+    """Return the layers of stage 3. Matching one to the next is not counted: O(n)."""
+    return [Task(size.samples / rates.nodes) for _ in size.widths]
+
+
+def cost_lines(size: Size, rates: Rates, workers: Sequence[int]) -> list[str]:
+    """Return the table of bytes and hours."""
+    widest = max(size.widths)
+    lines = [
+        f"{size.samples:,} samples x {len(size.widths)} layers, k={size.k}, "
+        f"{format_bytes(size.memory)} a process",
+        f"  activations on disk        {format_bytes(activation_bytes(size))}",
+        f"  read by stage 2            "
+        f"{format_bytes(sum(read_bytes(size, width) for width in size.widths))}",
+        f"  links to merge, one layer  {format_bytes(link_bytes(size, widest))}",
+        f"  a task of stage 2          {format_bytes(pair_memory(size, widest))}",
+        f"  operations of stage 2      {sum(pair_flops(size, d) for d in size.widths):.3g}",
+        "workers  stage 1  stage 2  stage 3    hours",
+    ]
+    queues = [make(size, rates) for make in (stage1_tasks, stage2_tasks, stage3_tasks)]
+    for count in workers:
+        hours = [simulate(queue, count) / HOUR for queue in queues]
+        lines.append(f"{count:7d}" + "".join(f"{h:9.1f}" for h in (*hours, sum(hours))))
+    return lines
+
+
+def print_cost(
+    *,
+    samples: int = 1_000_000,
+    widths: str | None = None,
+    k: int = 10,
+    dtype_bytes: int = 4,
+    memory: str = "4GiB",
+    workers: str = "1,8,64",
+    images_rate: float = 500.0,
+    flops_rate: float = 1e11,
+    read_rate: float = 5e8,
+    nodes_rate: float = 5e4,
+) -> None:
+    """Print what a run costs on paper (bytes, operations) and by simulation (hours).
+
+    Parameters
+    ----------
+    samples
+        Samples, n.
+    widths
+        Values a sample of every layer, such as `16384x17,8192x17,4096x16`.
+    k
+        Neighbours of each sample.
+    dtype_bytes
+        4 for float32, 2 for float16.
+    memory
+        Budget of a process.
+    workers
+        How many processes, several numbers.
+    images_rate
+        Images a second of one process in stage 1.
+    flops_rate
+        Operations a second of one process in stage 2.
+    read_rate
+        Bytes a second that one process reads and scales.
+    nodes_rate
+        Nodes a second of one process in stage 3.
+    """
+    size = Size(
+        samples=samples,
+        widths=parse_widths(widths) if widths else RESIDUAL,
+        k=k,
+        value_bytes=dtype_bytes,
+        memory=parse_bytes(memory),
+    )
+    rates = Rates(images=images_rate, flops=flops_rate, read=read_rate, nodes=nodes_rate)
+    counts = [int(count) for count in workers.split(",")]
+    sys.stdout.write("\n".join(cost_lines(size, rates, counts)) + "\n")
+
+
+def parse_widths(text: str) -> tuple[int, ...]:
+    """Read the values a sample of every layer.
+
+    Examples
+    --------
+    >>> parse_widths("16x2,8")
+    (16, 16, 8)
+    """
+    found: list[int] = []
+    for item in text.split(","):
+        width, _, times = item.partition("x")
+        found += [int(width)] * int(times or 1)
+    return tuple(found)
+
+
+if __name__ == "__main__":
+    import cyclopts
+
+    cyclopts.run(print_cost)
