@@ -159,8 +159,8 @@ def _choose(
         if found.low >= recall:
             return index, effort, found
     raise RecallError(
-        f"{engine} finds {found.value:.3f} of the neighbours with {index.setting(effort)}, not "
-        f"{recall}",
+        f"{engine} is only sure to find {found.low:.4f} of the neighbours with "
+        f"{index.setting(effort)}, not {recall}",
         "lower --recall or use an exact engine",
     )
 

@@ -31,7 +31,8 @@ class Recall:
         Mean over the sampled rows of the share of their k neighbours that were found.
     error : float
         Standard error of that mean. Rows are independent, the k hits within a row are not: this
-        is the spread over rows. 0 when all rows were looked at.
+        is the spread over rows. Not less than one missed neighbour would make it, as a sample
+        without a miss does not prove that there is none; 0 when all rows were looked at.
     """
 
     value: float
@@ -43,12 +44,12 @@ class Recall:
         return self.value - CONFIDENCE * self.error
 
     @classmethod
-    def of(cls, shares: NDArray[np.float64], *, population: int) -> "Recall":
-        """Estimate the recall over `population` rows from the shares found in some of them.
+    def of(cls, shares: NDArray[np.float64], *, k: int, population: int) -> "Recall":
+        """Estimate the recall over `population` rows from the shares of k found in some of them.
 
         Examples
         --------
-        >>> Recall.of(np.array([1.0, 0.5]), population=2)
+        >>> Recall.of(np.array([1.0, 0.5]), k=2, population=2)
         Recall(value=0.75, error=0.0)
         """
         count = len(shares)
@@ -57,7 +58,8 @@ class Recall:
         # a sample without replacement says more the closer it comes to everything (Cochran 1977)
         left = (population - count) / population
         spread = float(shares.var(ddof=1)) if count > 1 else 0.0
-        return cls(float(shares.mean()), float(np.sqrt(spread / count * left)))
+        error = max(np.sqrt(spread / count), 1 / (k * count)) * np.sqrt(left)
+        return cls(float(shares.mean()), float(error))
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +110,8 @@ class RecallSample:
         weights : ndarray of float32, shape (q, k)
             Exact similarities of the neighbours found; ``-inf`` for none.
         """
-        return Recall.of((weights >= self.worst[:, None]).mean(axis=1), population=self.population)
+        shares = (weights >= self.worst[:, None]).mean(axis=1)
+        return Recall.of(shares, k=weights.shape[1], population=self.population)
 
 
 def kth_similarity(
