@@ -338,7 +338,7 @@ def test_what_left_the_run_is_removed(small_run, caplog):
 def test_a_forced_run_that_is_killed_while_clearing_can_be_run_again(small_run, monkeypatch):
     images = Images(samples=50, repeats=1)
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("graphs.runs.shutil.rmtree", die)
+        patch.setattr("graphs.files.shutil.rmtree", die)
         dump_activations(
             small_run, network=Network(model="mlp"), images=images, work=Work(force=True)
         )
