@@ -58,8 +58,8 @@ class ListFile:
         self._levels: dict[int, bytes] = {}
         self._put(MAGIC)
 
-    def write_group(self, numbers: NDArray[np.int32], values: NDArray[np.floating]) -> None:
-        """Append b rows as one row group: `numbers` of shape (b,), `values` of shape (b, D)."""
+    def write_group(self, numbers: NDArray[np.int32], values: NDArray[np.floating]) -> range:
+        """Append a row group: `numbers` of shape (b,), `values` (b, D), b > 0; return its bytes."""
         values = np.ascontiguousarray(values, self._dtype)
         if values.shape != (len(numbers), self._length):
             raise ValueError(
@@ -91,6 +91,7 @@ class ListFile:
         }
         self._groups.append(struct(group))
         self._rows += rows
+        return range(start, end)
 
     def close(self) -> None:
         """Write the footer; the stream stays open."""

@@ -1,10 +1,11 @@
 """Parquet files: written whole or not at all, checked when read. Nothing else writes Parquet."""
 
+import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import BinaryIO, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -114,8 +115,8 @@ class ShardWriter:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             temporary = stack.enter_context(replacing(self._path))
-            stream = stack.enter_context(temporary.open("wb"))
-            self._file = ListFile(stream, self._schema)
+            self._stream = stack.enter_context(temporary.open("wb"))
+            self._file = ListFile(self._stream, self._schema)
             self._stack = stack.pop_all()
         return self
 
@@ -124,7 +125,8 @@ class ShardWriter:
         try:
             for at in range(0, len(nodes), ROW_GROUP):
                 part = slice(at, at + ROW_GROUP)
-                self._file.write_group(nodes[part], activations[part])
+                written = self._file.write_group(nodes[part], activations[part])
+                _begin_flush(self._stream, written)
         except OSError as error:
             raise explain_os_error(error, self._path) from error
 
@@ -139,6 +141,18 @@ class ShardWriter:
             return
         with self._stack:
             self._file.close()
+
+
+def _begin_flush(stream: BinaryIO, written: range) -> None:
+    """Have the disk begin with these bytes now: flushing them at the end then takes no time.
+
+    On Linux this advice starts writing dirty pages, without waiting, and drops none of them.
+    """
+    if hasattr(os, "posix_fadvise"):
+        stream.flush()
+        advice = os.POSIX_FADV_DONTNEED
+        with suppress(OSError):  # it is advice: a file system may not take it
+            os.posix_fadvise(stream.fileno(), written.start, len(written), advice)
 
 
 def shard_size(path: Path) -> tuple[int, int]:
