@@ -2,15 +2,14 @@
 
 1. Rows of length 1 lose their mean direction and are rounded to bfloat16; one product of the upper
    triangle approximates all similarities. Every approximation of row i is within tau_i of the
-   truth (`low_precision` has the bound and its proof). The m = 2 k + 14 best of each row are kept.
-2. The k best of those are measured exactly. Let s be the least of the k: the true k-th best is at
-   least s, so only what is approximated at s - tau or above can be a neighbour. That is measured
-   exactly too.
-3. A row is *certified* when its k-th best exact similarity is above the worst kept approximation
-   plus tau: nothing that was not kept can reach it.
-4. Other rows are *repaired*: a float32 product with a smaller tau names what may still reach the
-   k-th best, and that is measured exactly. Rows for which that is a good part of everything are
-   *recomputed*: measured against everything.
+   truth (`low_precision` has the bound and its proof). What may be among the k nearest is kept
+   (`candidates`).
+2. The k best approximations of a row are measured exactly. Let s be the least of the k: the true
+   k-th best is at least s, so only what is approximated at s - tau or above can be a neighbour.
+   That is measured exactly too, and the row is *certified*.
+3. A row with too many candidates is *repaired*: a float32 product with a smaller tau names what may
+   still reach the k-th best, and that is measured exactly. Rows for which that is a good part of
+   everything are *recomputed*: measured against everything.
 
 So the answer is that of `reference_knn`, ties by lower index included, whatever the device, block
 sizes and threads. Where bfloat16 is not fast the same is done with float32.
@@ -24,17 +23,14 @@ import torch
 from numpy.typing import NDArray
 
 from graphs.errors import ResourceError
+from graphs.neighbors.candidates import Candidates
 from graphs.neighbors.knn_graph import KnnGraph, Metric
 from graphs.neighbors.low_precision import Product, Residuals, choose_precision
 from graphs.neighbors.measuring import measure_pairs
 from graphs.neighbors.reading import UnitBlocks
 from graphs.neighbors.repair import Repair
 from graphs.neighbors.rows import Rows, unit_rows
-from graphs.neighbors.select import best
-from graphs.neighbors.shortlist import Shortlist
 
-# candidates kept beyond 2 k: enough for almost every row of real features
-SPARE = 14
 SAMPLE = 256  # rows that the mean direction is taken from
 BLOCK_BYTES = 64 << 20
 TILE_BYTES = 16 << 20
@@ -168,7 +164,6 @@ class _Work:
         self.n, self.width = rows.shape
         self.k, self.rows, self.metric = k, rows, metric
         self.product, self.plan = product, plan
-        self.m = min(2 * k + SPARE, self.n - 1)
         self.repaired = self.recomputed = 0
 
     def halve(self, error: Exception) -> None:
@@ -188,22 +183,26 @@ class _Work:
         )
 
     def approximate(self) -> None:
-        """Find the best candidates of every row (step 1)."""
-        self.lengths = np.zeros(self.n)
-        self.errors = np.zeros(self.n)
+        """Find what may be a neighbour (step 1)."""
+        self.lengths, self.errors = np.zeros(self.n), np.zeros(self.n)
         self.zero = np.zeros(self.n, bool)
         self.unit = np.empty((self.n, self.width), np.float32) if self.plan.whole else None
-        self.short = Shortlist(self.n, self.m, self.product, tile_bytes=self.plan.tile_bytes)
+        self.tolerance = torch.zeros(self.n, device=self.product.device)
+        self.found = Candidates(
+            self.tolerance, k=self.k, product=self.product, tile_bytes=self.plan.tile_bytes
+        )
         room = self.product.empty(self.plan.low_rows)
-        streamed = self.product.empty(self.plan.block_rows) if len(room) < self.n else room[:0]
+        streamed = self.product.empty(self.plan.block_rows if len(room) < self.n else 0)
         for first in range(0, self.n, self.plan.low_rows):
             last = min(first + self.plan.low_rows, self.n)
             for at, unit in self._blocks.read(first, last):
                 self._prepare(at, unit, room[at - first : at - first + len(unit)])
-            self.short.within(first, room[: last - first])
+            self._judge(first, last)
+            self.found.within(first, room[: last - first])
             for at, unit in self._blocks.read(last, self.n):
                 self._prepare(at, unit, streamed[: len(unit)])
-                self.short.across(first, room[: last - first], at, streamed[: len(unit)])
+                self._judge(at, at + len(unit))
+                self.found.across(first, room[: last - first], at, streamed[: len(unit)])
 
     def _prepare(self, at: int, unit: NDArray[np.float32], out: Residuals) -> None:
         part = slice(at, at + len(unit))
@@ -212,47 +211,58 @@ class _Work:
         if self.unit is not None:
             self.unit[part] = unit
 
+    def _judge(self, start: int, stop: int) -> None:
+        """Work out the tolerance of some rows; rows without a direction need no candidates."""
+        part = slice(start, stop)
+        known = (self.lengths, self.errors) if stop - start == self.n else None
+        tolerance = self.product.tolerance(self.lengths[part], self.errors[part], known)
+        self.tolerance[part] = torch.from_numpy(tolerance)
+        self.found.close(torch.from_numpy(self.zero).to(self.product.device))
+
     @property
     def _blocks(self) -> UnitBlocks:
         return UnitBlocks(self.rows, self.plan.block_rows, self.metric)
 
     def measure(self) -> None:
-        """Measure what may be a neighbour exactly; say which rows are certain (steps 2 and 3)."""
-        approximate = self.short.values.cpu().numpy()
-        candidates = self.short.indices.cpu().numpy()
-        tolerance = self.product.tolerance(self.lengths, self.errors)
-        del self.short
-        similarities = np.full(approximate.shape, -np.inf, np.float32)
+        """Measure what may be a neighbour exactly (step 2)."""
+        rows, others, approximate = self.found.collect()
+        self.crowded, self.reached = self.found.crowded, self.found.reached
+        del self.found
+        starts = np.searchsorted(rows, np.arange(self.n))
+        first = np.arange(len(rows)) - starts[rows] < self.k
+        similarity = np.full(len(rows), -np.inf, np.float32)
         # the k best approximations first: their exact similarities say what is out of reach
-        todo = np.zeros(approximate.shape, bool)
-        todo[:, : self.k] = True
-        self._measure(similarities, candidates, todo)
-        floor = similarities[:, : self.k].min(axis=1)
-        self._measure(
-            similarities, candidates, ~todo & (approximate >= (floor - tolerance)[:, None])
-        )
-        self.indices, self.weights = best(similarities, candidates, self.k)
-        unkept = approximate[:, -1] + tolerance
-        self.certain = (self.weights[:, -1] > unkept) | self.zero | (self.m == self.n - 1)
+        similarity[first] = self._exact(rows[first], others[first])
+        least = np.full(self.n, np.inf, np.float32)
+        np.minimum.at(least, rows[first], similarity[first])
+        tolerance = self.tolerance.cpu().numpy()
+        second = ~first & (approximate >= (least - tolerance)[rows])
+        similarity[second] = self._exact(rows[second], others[second])
+        kept = first | second
+        self._choose(rows[kept], others[kept], similarity[kept])
 
-    def _measure(
-        self,
-        similarities: NDArray[np.float32],
-        candidates: NDArray[np.int64],
-        todo: NDArray[np.bool_],
+    def _choose(
+        self, rows: NDArray[np.int64], others: NDArray[np.int64], similarity: NDArray[np.float32]
     ) -> None:
-        """Measure some of the candidates exactly, rows without a direction left out."""
-        left, column = np.nonzero(todo & ~self.zero[:, None])
-        similarities[left, column] = measure_pairs(
-            (left, candidates[left, column]),
-            self._blocks,
-            held_rows=self.plan.exact_rows,
-            whole=self.unit,
+        """Take the k best of every row."""
+        order = np.lexsort((others, -similarity, rows))
+        rows = rows[order]
+        rank = np.arange(len(rows)) - np.searchsorted(rows, np.arange(self.n))[rows]
+        chosen = rank < self.k
+        self.indices = np.zeros((self.n, self.k), np.int32)
+        self.weights = np.zeros((self.n, self.k), np.float32)
+        place = (rows[chosen], rank[chosen])
+        self.indices[place] = others[order][chosen]
+        self.weights[place] = similarity[order][chosen]
+
+    def _exact(self, rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.float32]:
+        return measure_pairs(
+            (rows, others), self._blocks, held_rows=self.plan.exact_rows, whole=self.unit
         )
 
     def repair(self) -> None:
-        """Settle the rows that are not certain (step 4)."""
-        rows = np.flatnonzero(~self.certain)
+        """Settle the rows that have too many candidates (step 3)."""
+        rows = np.flatnonzero(self.crowded & ~self.zero)
         product = self.product.in_float32()
         # a row is held as a unit vector and as a residual
         size = max(1, self.plan.exact_rows // 2)
@@ -263,7 +273,7 @@ class _Work:
         unit = self._gather(rows)
         mine, theirs = product.empty(len(rows)), product.empty(self.plan.block_rows)
         own_lengths, own_errors = product.prepare(unit, mine)
-        work = Repair(rows, unit, self.weights[rows, -1], k=self.k)
+        work = Repair(rows, unit, self.reached[rows], k=self.k)
         for at, base in self._blocks.read(0, self.n):
             other = theirs[: len(base)]
             lengths, errors = product.prepare(base, other)

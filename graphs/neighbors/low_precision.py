@@ -16,9 +16,10 @@ within
 
     tau_i = e_i (B + E) + |b_i| E + (gamma_D + 2^-9 (1 + gamma_D)) |b_i| B + 2^-19
 
-of the true similarity (without the 2^-9 where sums are written as float32), and 2^-19 covers float32 roundings of a_i, u, x_i and of the sum with a_i a_j, each below 2^-22, and of
-the exact similarity (`to_similarity`). The bound holds for any u; near the mean of the rows it
-makes the residuals, and so the bound, small.
+of the true similarity (without the 2^-9 where sums are written as float32). 2^-19 covers float32
+roundings of a_i, u, x_i and of the sum with a_i a_j, each below 2^-22, and of the exact
+similarity (`to_similarity`). The bound holds for any u; near the mean of the rows it makes the
+residuals, and so the bound, small.
 """
 
 import functools
@@ -35,9 +36,11 @@ Precision = Literal["bfloat16", "float32"]
 UNIT = 2.0**-24
 SLACK = 2.0**-19
 OUTPUT = 2.0**-9
+# the largest e_i of a row of length 1, with room for what else is counted in it
+ROUNDING: dict[Precision, float] = {"bfloat16": 2.0**-8, "float32": 2.0**-21}
 # float32 sums are taken over so many terms at a time: their error grows with the longest chain
 TERMS = 2048
-PASS_BYTES = 4 << 20
+PASS_BYTES = 1 << 20  # of rows that are prepared at a time: they stay in the cache
 # Below so many features the product costs less than choosing candidates from it.
 NARROW = 512
 FASTER = 1.5  # how much faster bfloat16 must be to be worth its larger error
@@ -154,9 +157,12 @@ class Product:
         lengths, errors : ndarray of float64, shape (q,)
             Of the rows.
         others : two ndarrays of float64, optional
-            Lengths and errors of those they are compared with; without them, the rows themselves.
+            Lengths and errors of those they are compared with; without them, what any row of
+            length 1 can have.
         """
-        longest, worst = (values.max() for values in others or (lengths, errors))
+        longest, worst = 1 + 2 * ROUNDING[self.precision], ROUNDING[self.precision]
+        if others is not None:
+            longest, worst = (float(values.max()) for values in others)
         width = len(self._direction)
         # the longest chain of float32 sums that a term passes through
         terms = width if self.kind is torch.bfloat16 else min(width, TERMS) + width // TERMS + 1

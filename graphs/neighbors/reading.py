@@ -38,17 +38,12 @@ class UnitBlocks:
         """Yield the first row of each block between `start` and `stop`, and the block."""
         starts = range(start, stop, self.size)
 
-        def fetch(at: int) -> NDArray[np.float32]:
-            return unit_rows(self._rows, at, min(at + self.size, stop), metric=self._metric)
+        def fetch(at: int) -> NDArray[np.floating]:
+            return np.asarray(self._rows[at : min(at + self.size, stop)])
 
-        if len(starts) < 2:
-            for at in starts:
-                yield at, fetch(at)
-            return
         with ThreadPoolExecutor(1) as ahead:
-            coming = ahead.submit(fetch, starts[0])
+            coming = [ahead.submit(fetch, at) for at in starts[:1]]
             for position, at in enumerate(starts):
-                block = coming.result()
-                if position + 1 < len(starts):
-                    coming = ahead.submit(fetch, starts[position + 1])
-                yield at, block
+                block = coming.pop().result()
+                coming += [ahead.submit(fetch, at) for at in starts[position + 1 : position + 2]]
+                yield at, unit_rows(block, 0, len(block), metric=self._metric, first=at)

@@ -24,7 +24,9 @@ class Rows(Protocol):
     def __getitem__(self, rows: slice, /) -> NDArray[np.floating]: ...
 
 
-def unit_rows(rows: Rows, start: int, stop: int, *, metric: Metric) -> NDArray[np.float32]:
+def unit_rows(
+    rows: Rows, start: int, stop: int, *, metric: Metric, first: int = 0
+) -> NDArray[np.float32]:
     """Read rows `start` to `stop` and scale each to length 1.
 
     The sums are taken in float64 and the result is rounded to float32 once: every engine sees
@@ -39,6 +41,8 @@ def unit_rows(rows: Rows, start: int, stop: int, *, metric: Metric) -> NDArray[n
         Which rows.
     metric : {"cosine", "pearson"}
         Pearson takes the mean over its D features out of every row first.
+    first : int
+        What row 0 is called in errors.
 
     Returns
     -------
@@ -56,7 +60,7 @@ def unit_rows(rows: Rows, start: int, stop: int, *, metric: Metric) -> NDArray[n
     def scale(at: int) -> None:
         part, norms = _directions(block[at : at + step].astype(np.float64), metric)
         if not np.isfinite(norms).all():
-            row = start + at + int(np.flatnonzero(~np.isfinite(norms))[0])
+            row = first + start + at + int(np.flatnonzero(~np.isfinite(norms))[0])
             raise ActivationError(
                 f"row {row} of the features holds NaN or infinity",
                 "similarity needs finite numbers: look at the layer and the sample",

@@ -6,9 +6,9 @@ Shared by the engines that look for candidates in low precision.
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.neighbors.threads import in_threads
+from graphs.neighbors.threads import in_threads, thread_count
 
-PAIR_BYTES = 1 << 20  # rows of one side that are gathered at a time: they stay in the cache
+PAIR_BYTES = 1 << 19  # rows of one side that are gathered at a time: they stay in the cache
 GRID = 2.0**30
 LOW_31 = 0x7FFFFFFF
 LOW_32 = 0xFFFFFFFF
@@ -49,15 +49,25 @@ def exact_similarities(
     ndarray of float32, shape (p,)
     """
     left, right = pairs
-    out = np.empty(len(left), np.float32)
-    step = max(1, PAIR_BYTES // (4 * max(1, queries.shape[1])))
+    count, width = len(left), queries.shape[1]
+    out = np.empty(count, np.float32)
+    step = max(1, PAIR_BYTES // (4 * max(1, width)))
+    share = max(step, -(-count // thread_count()))
 
-    def measure(at: int) -> None:
-        part = slice(at, at + step)
-        sums = np.einsum("ij,ij->i", queries[left[part]], base[right[part]], dtype=np.float64)
-        out[part] = to_similarity(sums)
+    def measure(start: int) -> None:
+        # room that is used again and again: fresh memory would cost more than the products
+        a, b = (np.empty((step, width), np.float32) for _ in range(2))
+        products = np.empty((step, width))
+        for at in range(start, min(start + share, count), step):
+            part = slice(at, min(at + step, start + share, count))
+            some = slice(part.stop - at)
+            # "clip" spares a copy; indices are valid
+            np.take(queries, left[part], axis=0, out=a[some], mode="clip")
+            np.take(base, right[part], axis=0, out=b[some], mode="clip")
+            np.multiply(a[some], b[some], out=products[some], dtype=np.float64)
+            out[part] = to_similarity(products[some].sum(axis=1))
 
-    in_threads(measure, range(0, len(left), step))
+    in_threads(measure, range(0, count, share))
     return out
 
 

@@ -1,0 +1,172 @@
+"""What may be a neighbour: every approximate similarity within reach of its row's k-th best.
+
+Let A be the k-th best approximation of a row among those seen, each within tau of the truth. The
+row's true k-th best similarity is at least A - tau, so a row approximated below A - 2 tau is no
+neighbour. That line, the *floor*, rises while tiles are seen; what lies above it is kept.
+
+A is found cheaply: a tile is cut into groups of columns, and the k-th best of the groups' maxima is
+a lower bound for the k-th best of all, hardly ever below it by much.
+"""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from graphs.neighbors.low_precision import Product, Residuals
+
+TILE_ROWS = 512
+TILE_COLUMNS = 4096
+GROUP = 64
+# A row with more candidates than CROWDED + 8 k cannot be settled in low precision.
+CROWDED = 256
+# entries kept before those that have fallen below their floors are let go
+KEPT_A_ROW = 64
+
+
+class Candidates:
+    """Pairs of rows within reach, collected tile by tile.
+
+    Parameters
+    ----------
+    tolerance : Tensor of float32, shape (n,)
+        tau of each row; those of a tile must be there when the tile is computed.
+    k : int
+        Neighbours a row.
+    product : Product
+        Where approximate similarities come from.
+    tile_bytes : int
+        What one tile of similarities may take; a few times that is used.
+    """
+
+    def __init__(
+        self, tolerance: torch.Tensor, *, k: int, product: Product, tile_bytes: int
+    ) -> None:
+        n = len(tolerance)
+        self._k, self._product, self._tolerance = k, product, tolerance
+        self._best = torch.full((n, k), -torch.inf, device=product.device)
+        self._open = torch.ones(n, dtype=torch.bool, device=product.device)
+        self._entries: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
+        self._count = 0
+        self._kept = max(1 << 16, (KEPT_A_ROW + 8 * k) * n)
+        numbers = max(16, tile_bytes // 4)
+        self._rows = max(4, min(TILE_ROWS, int(numbers**0.5)))
+        self._columns = max(4, min(TILE_COLUMNS, numbers // self._rows))
+
+    def close(self, rows: torch.Tensor) -> None:
+        """Collect nothing for some rows, given as a mask of shape (n,)."""
+        self._open &= ~rows
+
+    def within(self, first: int, block: Residuals) -> None:
+        """Take in all pairs of rows of one block, whose first row is `first`: upper triangle."""
+        for low in range(0, len(block), self._rows):
+            high = min(low + self._rows, len(block))
+            self._take(first + low, block[low:high], first + low, block[low:high])
+            self._strip(first + low, block[low:high], first + high, block[high:])
+
+    def across(self, first: int, left: Residuals, other: int, right: Residuals) -> None:
+        """Take in all pairs of a row of `left` and a row of `right`, another block."""
+        for low in range(0, len(left), self._rows):
+            self._strip(first + low, left[low : low + self._rows], other, right)
+
+    def collect(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+        """Return rows, candidates and approximations, sorted by row, best approximation first."""
+        self._compact()
+        rows, columns, values = (part.cpu().numpy() for part in self._entries[0])
+        order = np.lexsort((-values, rows))
+        return rows[order], columns[order], values[order]
+
+    @property
+    def crowded(self) -> NDArray[np.bool_]:
+        """Rows that were closed, shape (n,)."""
+        closed: NDArray[np.bool_] = (~self._open).cpu().numpy()
+        return closed
+
+    @property
+    def reached(self) -> NDArray[np.float32]:
+        """Similarity that the k-th best of each row is known to reach, shape (n,)."""
+        known: NDArray[np.float32] = (self._best[:, -1] - self._tolerance).cpu().numpy()
+        return known
+
+    def _strip(self, first: int, left: Residuals, other: int, right: Residuals) -> None:
+        for low in range(0, len(right), self._columns):
+            self._take(first, left, other + low, right[low : low + self._columns])
+
+    def _take(self, first: int, left: Residuals, other: int, right: Residuals) -> None:
+        """Compute one tile and keep what is within reach, for its rows and for its columns."""
+        tile = torch.empty((len(left), len(right)), device=self._product.device)
+        self._product(left, right, tile)
+        rows, columns = slice(first, first + len(left)), slice(other, other + len(right))
+        if first == other:
+            tile.fill_diagonal_(-torch.inf)
+            self._raise(rows, group_maxima(tile, self._k, dim=1))
+            mine = self._floor(rows)
+            theirs = torch.full_like(mine, torch.inf)
+        else:
+            self._raise(rows, group_maxima(tile, self._k, dim=1))
+            self._raise(columns, group_maxima(tile, self._k, dim=0).T)
+            mine, theirs = self._floor(rows), self._floor(columns)
+        inside = tile >= torch.minimum(mine[:, None], theirs)
+        place = inside.view(-1).nonzero()[:, 0]
+        values = tile.view(-1)[place]
+        left_row = place.div(len(right), rounding_mode="floor")
+        right_row = place - left_row * len(right)
+        for near, far, floor in ((left_row, right_row, mine), (right_row, left_row, theirs)):
+            some = values >= floor[near]
+            start, end = (first, other) if near is left_row else (other, first)
+            self._entries.append((near[some] + start, far[some] + end, values[some]))
+            self._count += len(self._entries[-1][0])
+        if self._count > self._kept:
+            self._compact()
+
+    def _raise(self, rows: slice, maxima: torch.Tensor) -> None:
+        both = torch.cat((self._best[rows], maxima), dim=1)
+        self._best[rows] = both.topk(self._k, dim=1).values
+
+    def _floor(self, rows: slice) -> torch.Tensor:
+        floor = self._best[rows, -1] - 2 * self._tolerance[rows]
+        return floor.masked_fill_(~self._open[rows], torch.inf)
+
+    def _compact(self) -> None:
+        """Let go of what has fallen below its floor; close rows that have too much above it."""
+        rows, columns, values = (torch.cat(parts) for parts in zip(*self._entries, strict=True))
+        everyone = slice(0, len(self._open))
+        kept = values >= self._floor(everyone)[rows]
+        counts = torch.bincount(rows[kept], minlength=len(self._open))
+        self.close(counts > CROWDED + 8 * self._k)
+        kept &= self._open[rows]
+        self._entries = [(rows[kept], columns[kept], values[kept])]
+        self._count = len(self._entries[0][0])
+
+
+def group_maxima(tile: torch.Tensor, k: int, *, dim: int) -> torch.Tensor:
+    """Return the maxima of groups of rows (dim 0) or of columns (dim 1) of a tile.
+
+    Parameters
+    ----------
+    tile : Tensor of float32, shape (r, c)
+        Numbers, rows one after the other.
+    k : int
+        How many groups are needed; there are many more where there is room, so that the k best
+        are rarely in one.
+    dim : int
+        What is cut into groups.
+
+    Returns
+    -------
+    Tensor of float32, shape (groups, c) or (r, groups)
+
+    Examples
+    --------
+    >>> group_maxima(torch.tensor([[1.0, 5.0, 2.0]]), 1, dim=1)
+    tensor([[1., 5., 2.]])
+    """
+    length = tile.shape[dim]
+    size = max(1, min(GROUP, length // (8 * k)))
+    groups = length // size
+    whole = tile.narrow(dim, 0, groups * size)
+    shape = (len(tile), groups, size) if dim else (groups, size, tile.shape[1])
+    maxima = whole.reshape(shape).amax(dim=dim + 1)
+    if groups * size < length:
+        rest = tile.narrow(dim, groups * size, length - groups * size)
+        maxima = torch.cat((maxima, rest.amax(dim=dim, keepdim=True)), dim=dim)
+    return maxima
