@@ -2,9 +2,9 @@
 
 Both give the same answers whatever the number of threads. FAISS builds an HNSW graph in a fixed
 order from version 1.15 on; with older versions one thread builds it, which costs as many times the
-building as there are processors. Lists are trained and searched by calls that use one thread each,
-on blocks of fixed size, several calls side by side: a matrix product may round differently with
-another number of threads.
+building as there are processors. Centroids are found and looked up by calls that use one thread
+each, on blocks of fixed size, several calls side by side: a matrix product may round differently
+with another number of threads.
 """
 
 import math
@@ -16,8 +16,10 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from graphs.errors import ResourceError
 from graphs.neighbors.faiss_engine import Device, Search
 from graphs.neighbors.knn_graph import IndexName
+from graphs.neighbors.list_search import Lists
 from graphs.neighbors.threads import in_threads
 
 untyped: Any = faiss  # its stubs leave out part of what is used here
@@ -25,8 +27,8 @@ untyped: Any = faiss  # its stubs leave out part of what is used here
 BLOCK_ROWS = 1024
 GPU_BLOCK_ROWS = 16_384
 GPU_MOST = 2048  # neighbours and lists that FAISS searches on a GPU
-TRAINING_ROUNDS = 8
-TRAINING_ROWS = 64  # a list
+TRAINING_ROUNDS = 5
+TRAINING_ROWS = 32  # a list; more of both found no more neighbours in real features
 
 Found = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -115,16 +117,16 @@ class IvfIndex:
     unit : ndarray of float32, shape (n, D)
         Unit rows.
     lists : int, optional
-        How many, 2 sqrt(n) by default.
+        How many, 1.5 sqrt(n) by default.
     device : {"auto", "cpu", "cuda"}
-        Where it is searched; the centroids are always found on the CPU.
+        Where they are searched; the centroids are always found on the CPU.
     seed : int
         Of k-means.
 
     Raises
     ------
     ResourceError
-        When `device` is "cuda" and FAISS sees no GPU.
+        When `device` is "cuda" and FAISS sees no GPU, or the rows do not fit there.
     """
 
     def __init__(
@@ -136,31 +138,33 @@ class IvfIndex:
         seed: int = 0,
     ) -> None:
         n, width = unit.shape
-        self._resources = Search(device).resources
-        self._lists = lists or max(1, min(n, round(2 * math.sqrt(n))))
-        self.first, self.most = 1, self._lists
-        self.effort = min(self._lists, max(8, self._lists // 32))
-        # Reading a row of a list takes about ten times as long as its share of a matrix product.
-        self.widest = max(1, self._lists // 4)
-        quantizer = faiss.IndexFlatIP(width)
-        index = faiss.IndexIVFFlat(quantizer, width, self._lists, faiss.METRIC_INNER_PRODUCT)
+        resources = Search(device).resources
+        self.most = lists or max(1, min(n, round(1.5 * math.sqrt(n))))
+        self.first, self.effort = 1, min(self.most, max(8, self.most // 24))
+        # A row of a list costs two to three times what it costs in a search over everything.
+        self.widest = max(1, self.most // 4)
+        self._centroids = faiss.IndexFlatIP(width)
+        index = faiss.IndexIVFFlat(self._centroids, width, self.most, faiss.METRIC_INNER_PRODUCT)
         index.cp.spherical = True
         index.cp.niter, index.cp.seed = TRAINING_ROUNDS, seed
         index.cp.max_points_per_centroid = TRAINING_ROWS
         index.cp.min_points_per_centroid = 1  # FAISS would warn of fewer than 39
         with _one_thread():
             index.train(unit)
-            index.add(unit)
-        self._quantizer = quantizer  # the index does not keep it alive
-        self._index, self._gpu = index, None
-        if self._resources is not None:
-            self._gpu = faiss.index_cpu_to_gpu(self._resources, 0, index)
+        self._gpu: Any = None
+        if resources is not None:
+            self._gpu = _on_gpu(index, unit, resources, required=device == "cuda")
+            self._resources = resources  # the index does not keep them alive
+        if self._gpu is None:
+            own = _search_blocks(self._centroids, unit, 1)[1].ravel()
+            self._lists = Lists(unit, own, self.most)
 
     def search(self, queries: NDArray[np.float32], m: int, *, effort: int) -> Found:
         """Return up to m similar rows of every query; `effort` is nprobe."""
-        parameters = untyped.SearchParametersIVF(nprobe=effort)
-        if self._gpu is None or max(m, effort) > GPU_MOST:
-            return _search_blocks(self._index, queries, m, parameters)
+        if self._gpu is None:
+            probes = _search_blocks(self._centroids, queries, effort)[1]
+            return self._lists.search(queries, probes, m)
+        parameters = untyped.SearchParametersIVF(nprobe=min(effort, GPU_MOST))
         scores, rows = _empty(len(queries), m)
         for at in range(0, len(queries), GPU_BLOCK_ROWS):
             part = slice(at, at + GPU_BLOCK_ROWS)
@@ -169,7 +173,7 @@ class IvfIndex:
 
     def setting(self, effort: int) -> str:
         """Say how the index is built and searched."""
-        return f"nlist={self._lists} nprobe={effort}"
+        return f"nlist={self.most} nprobe={effort}"
 
 
 def index_bytes(name: IndexName, n: int, width: int) -> int:
@@ -187,11 +191,26 @@ def index_bytes(name: IndexName, n: int, width: int) -> int:
     return n * (8 * width + beside)
 
 
+def _on_gpu(index: Any, unit: NDArray[np.float32], resources: Any, *, required: bool) -> Any:
+    """Put the lists on the GPU; None where they do not fit and need not be there."""
+    try:
+        found = faiss.index_cpu_to_gpu(resources, 0, index)
+        found.add(unit)
+    except RuntimeError as error:
+        if required:
+            raise ResourceError(
+                f"{unit.nbytes / 2**20:,.0f} MiB of rows do not fit on the GPU",
+                "use --device auto or cpu, or make rows shorter with --project",
+            ) from error
+        return None
+    return found
+
+
 def _search_blocks(
     index: Any,
     queries: NDArray[np.float32],
     m: int,
-    parameters: Any,
+    parameters: Any = None,
 ) -> Found:
     """Search blocks of fixed size side by side, each with one thread."""
     scores, rows = _empty(len(queries), m)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphs.errors import GraphError, ResourceError
-from graphs.neighbors.approximate import HnswIndex, Index, IvfIndex, index_bytes
+from graphs.neighbors.approximate import GPU_MOST, HnswIndex, Index, IvfIndex, index_bytes
 from graphs.neighbors.faiss_engine import Device, error_bound
 from graphs.neighbors.knn_graph import IndexName, KnnGraph, Metric
 from graphs.neighbors.reading import UnitBlocks
@@ -20,7 +20,7 @@ from graphs.neighbors.rows import Rows
 from graphs.neighbors.select import best, exact_similarities
 
 SPARE = 4  # candidates beyond k, for ties
-CHUNK_ROWS = 16_384  # rows whose candidates are held at a time
+CHUNK_ROWS = 32_768  # rows whose candidates are held at a time
 READ_BYTES = 16 << 20
 MIB = 1 << 20
 DENSER = {"links": 32, "construction": 200}  # the graph that is built when the first one fails
@@ -142,6 +142,8 @@ def _choose(
     seed: int,
 ) -> tuple[Index, int, Recall]:
     """Build the index and settle how hard it is searched."""
+    if k + 1 + SPARE > GPU_MOST:
+        device = "cpu"
     builds: list[dict[str, int]] = [{}, DENSER] if engine == "hnsw" and recall is not None else [{}]
     for options in builds:
         index: Index = (
