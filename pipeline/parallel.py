@@ -327,7 +327,8 @@ def _join(ray: ModuleType, address: str) -> None:
         reason = str(error).strip().splitlines()[0].rstrip(".") if str(error).strip() else "?"
         raise ResourceError(
             f"the Ray cluster at {address} cannot be joined: {reason}",
-            "check `ray status`; versions of Ray and Python must be the same on every node",
+            "check `ray status`; Ray, Python and RAY_AUTH_MODE must be the same on every node and "
+            "here",
         ) from error
 
 

@@ -231,10 +231,10 @@ def print_cost(
     dtype_bytes: int = 4,
     memory: str = "4GiB",
     workers: str = "1,8,64",
-    images_rate: float = 500.0,
-    flops_rate: float = 1e11,
-    read_rate: float = 5e8,
-    nodes_rate: float = 5e4,
+    images_rate: float = 250.0,
+    flops_rate: float = 9e10,
+    read_rate: float = 1.2e8,
+    nodes_rate: float = 1e4,
 ) -> None:
     """Print what a run costs on paper (bytes, operations) and by simulation (hours).
 
