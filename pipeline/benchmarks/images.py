@@ -15,9 +15,15 @@ from pipeline.models import load_model
 from pipeline.options import Images, Machine, Network
 
 MODEL = "resnet20"
-WEIGHTS = "weights/resnet20-12fca82f.th"
+WEIGHTS = {
+    "resnet20": "weights/resnet20-12fca82f.th",
+    "resnet44": "weights/resnet44-014dd654.th",
+}
 IMAGES = "cifar10/test.parquet"
 SIDE = 32
+DIRECTIONS = 64
+CLASSES = 10
+BLOCK = 1000
 
 
 @dataclass(frozen=True)
@@ -27,7 +33,7 @@ class Workload:
     Attributes
     ----------
     network : Network
-        ResNet20, with trained weights or random ones.
+        ResNet20 or 44, with trained weights or random ones.
     images : Images
         An archive of decoded images, so that no side spends time on decoding.
     text : str
@@ -43,16 +49,16 @@ class Workload:
         chosen = self.images
         return load_data(chosen.dataset, path=chosen.data, normalize=chosen.normalize)
 
-    def forward(self) -> Forward:
-        """Make the network ready, as stage 1 does."""
+    def forward(self, spec: str = "blocks") -> Forward:
+        """Make the network ready, as stage 1 does, to give the layers that `spec` means."""
         data = self.load()
         model = load_model(self.network.model, weights=self.network.weights)
-        layers = resolve_layers(model, "blocks", data.images([0]))
+        layers = resolve_layers(model, spec, data.images([0]))
         memory = parse_bytes(Machine().memory)
         return Forward.prepare(model, data, layers, memory=memory, device=torch.device("cpu"))
 
 
-def prepare(setting: Setting, samples: int) -> Workload:
+def prepare(setting: Setting, samples: int, *, model: str = MODEL) -> Workload:
     """Choose images and weights, and put the images into the scratch folder.
 
     CIFAR-10 and published weights where the data folder has both; else scikit-learn's digits,
@@ -64,16 +70,17 @@ def prepare(setting: Setting, samples: int) -> Workload:
         Data folder and scratch folder.
     samples : int
         How many images, at most 10,000.
+    model : str
+        ``resnet20`` or ``resnet44``.
     """
     root = setting.data
-    real = root is not None and (root / IMAGES).is_file() and (root / WEIGHTS).is_file()
-    if root is not None and real:
+    if root is not None and has_real_data(setting, model):
         data = load_data("parquet", path=root / IMAGES)
         pixels, labels = data.raw(np.arange(samples)), data.labels[:samples]
-        weights, text = str(root / WEIGHTS), f"{samples} CIFAR-10 test images, trained {MODEL}"
+        weights, text = str(root / WEIGHTS[model]), f"{samples} CIFAR-10 test images, {model}"
     else:
         pixels, labels = _digits(samples)
-        weights, text = "random", f"{samples} enlarged digits, untrained {MODEL} (no real data)"
+        weights, text = "random", f"{samples} enlarged digits, untrained {model} (no real data)"
     archive = setting.scratch / "images.npz"
     np.savez(archive, x=pixels, y=labels)
     images = Images(
@@ -84,7 +91,38 @@ def prepare(setting: Setting, samples: int) -> Workload:
         repeats=1,
         sampling="sequential",
     )
-    return Workload(Network(model=MODEL, weights=weights), images, text)
+    return Workload(Network(model=model, weights=weights), images, text)
+
+
+def has_real_data(setting: Setting, model: str = MODEL) -> bool:
+    """Whether the data folder holds real images and the network's trained weights."""
+    root = setting.data
+    return root is not None and (root / IMAGES).is_file() and (root / WEIGHTS[model]).is_file()
+
+
+def synthetic_features(samples: int, values: int) -> NDArray[np.float32]:
+    """Draw features like those after a ReLU: none negative, a common mean, classes, few directions.
+
+    The strength of the directions falls as 1/j, as the spectra of trained layers do, more or less.
+
+    Examples
+    --------
+    >>> x = synthetic_features(20, 6)
+    >>> x.shape, x.dtype, float(x.min())
+    ((20, 6), dtype('float32'), 0.0)
+    """
+    rng = np.random.default_rng(0)
+    strength = 1 / np.arange(1, DIRECTIONS + 1, dtype=np.float32)
+    classes = rng.normal(size=(CLASSES, DIRECTIONS)).astype(np.float32)
+    places = classes[np.arange(samples) % CLASSES]
+    places += rng.standard_normal((samples, DIRECTIONS), np.float32)
+    directions = rng.standard_normal((DIRECTIONS, values), np.float32)
+    found: NDArray[np.float32] = np.matmul(places * strength, directions, dtype=np.float32)
+    found += 2 * rng.standard_normal(values, np.float32)
+    for rows in np.array_split(found, -(-samples // BLOCK)):
+        rows += rng.standard_normal(rows.shape, np.float32) / 4
+        np.maximum(rows, 0, out=rows)
+    return found
 
 
 def _digits(samples: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:

@@ -1,13 +1,16 @@
 """From times to a verdict: ratios, their median, and whether the target is reached."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from statistics import median
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pipeline.benchmarks.setting import Case, Measured, Setting
 
-Kind = Literal["speed-up", "overhead", "seconds"]
+Kind = Literal["speed-up", "overhead", "seconds", "share", "excess"]
+UNITS: Final[Mapping[Kind, str]] = {
+    "speed-up": "x", "overhead": "x", "seconds": "s", "share": "x", "excess": "",
+}  # fmt: skip
 # The whole cannot take less time than its part: a ratio below this was measured on a busy machine.
 LEAST_OVERHEAD = 0.95
 
@@ -18,9 +21,10 @@ class Benchmark:
 
     Attributes
     ----------
-    kind : {"speed-up", "overhead", "seconds"}
+    kind : {"speed-up", "overhead", "seconds", "share", "excess"}
         Time of the other side over ours (more is better), ours over the other's (less is better),
-        or the time itself (less is better).
+        or the time itself (less is better); `Case.values`, as a share of what is allowed, or by how
+        much an exponent is above the expected one (less is better).
     target : float
         The number to reach.
     what : str
@@ -37,7 +41,7 @@ class Benchmark:
     @property
     def unit(self) -> str:
         """``x`` for ratios, ``s`` for seconds."""
-        return "s" if self.kind == "seconds" else "x"
+        return UNITS[self.kind]
 
     @property
     def relation(self) -> str:
@@ -62,8 +66,8 @@ def case_values(case: Case, kind: Kind) -> list[float]:
     >>> case_values(case, "speed-up"), case_values(case, "overhead")
     ([4.0, 5.0], [0.25, 0.2])
     """
-    if kind == "seconds":
-        return list(case.seconds)
+    if case.values or kind == "seconds":
+        return list(case.values or case.seconds)
     pairs = list(zip(case.seconds, case.baseline, strict=True))
     if kind == "speed-up":
         return [baseline / ours for ours, baseline in pairs]
@@ -106,7 +110,7 @@ def summarize(
         "reached": reached if certain else None,
         "unit": benchmark.unit,
         "kind": benchmark.kind,
-        "rounds": len(worst["seconds"]),
+        "rounds": len(worst["seconds"]) or 1,
         "low": worst["low"],
         "high": worst["high"],
         "seconds": worst["seconds"],
@@ -114,6 +118,8 @@ def summarize(
         "quick": quick,
         "input": measured.input,
         "cases": cases,
+        "notes": [asdict(note) for note in measured.notes],
+        "points": list(measured.points),
     }
 
 

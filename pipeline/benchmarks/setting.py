@@ -55,13 +55,37 @@ class Case:
         Largest absolute difference of the two results, where both give numbers.
     agrees : bool
         Whether that difference is within what rounding allows: without it no target is reached.
+    values : tuple of float
+        The value of every round, where it is no time and no ratio of times.
     """
 
     what: str
-    seconds: Seconds
+    seconds: Seconds = ()
     baseline: Seconds = ()
     difference: float | None = None
     agrees: bool = True
+    values: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """A figure beside the comparison that has no target.
+
+    Attributes
+    ----------
+    what : str
+        What it is, at most 31 characters.
+    value, low, high : float
+        The figure, and its spread or interval where it has one.
+    unit : str
+        ``x``, ``s``, or nothing.
+    """
+
+    what: str
+    value: float
+    low: float | None = None
+    high: float | None = None
+    unit: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,10 +98,16 @@ class Measured:
         At least one; the worst of them counts.
     input : str
         What was fed in: data set, weights, sizes.
+    notes : tuple of Note
+        Figures to print below.
+    points : tuple of dict
+        Everything that was measured, for the results file.
     """
 
     cases: tuple[Case, ...]
     input: str
+    notes: tuple[Note, ...] = ()
+    points: tuple[dict[str, float | str], ...] = ()
 
 
 def alternate(

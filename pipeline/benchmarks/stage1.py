@@ -1,12 +1,17 @@
 """P3: stage 1, which writes what it computes, against the bare forward pass."""
 
+import os
 import shutil
+from collections.abc import Sequence
+from statistics import median
 
 import numpy as np
 import torch
 
 from pipeline.benchmarks.images import prepare
-from pipeline.benchmarks.setting import Case, Measured, Setting, alternate
+from pipeline.benchmarks.setting import Case, Measured, Note, Setting, alternate
+from pipeline.benchmarks.setting import seconds as seconds_of
+from pipeline.forward import Forward
 from pipeline.options import Machine, Work
 from pipeline.stage1_activations import dump_activations
 
@@ -44,4 +49,41 @@ def measure_stage1(setting: Setting) -> Measured:
         stage1, forward, rounds=setting.rounds, tidy=lambda: shutil.rmtree(run, ignore_errors=True)
     )
     case = Case(what="stage 1", seconds=seconds, baseline=baseline)
-    return Measured(cases=(case,), input=f"{workload.text}, all blocks in float32")
+    floor = _disk_alone(batches, bare, setting)
+    middle = median(baseline)
+    note = Note(
+        what="the same bytes, raw to disk",
+        value=median(floor) / middle,
+        low=min(floor) / middle,
+        high=max(floor) / middle,
+        unit="x",
+    )
+    return Measured(
+        cases=(case,),
+        input=f"{workload.text}, all blocks in float32",
+        notes=(note,),
+        points=tuple({"what": note.what, "seconds": value} for value in floor),
+    )
+
+
+def _disk_alone(
+    batches: Sequence[torch.Tensor], bare: Forward, setting: Setting
+) -> tuple[float, ...]:
+    """Time writing and flushing as many bytes without any format: what no stage 1 can beat."""
+    sizes = [layer.stored_values(bare.pool) for layer in bare.layers]
+    arrays = [np.ones((bare.size, size), np.float32) for size in sizes]
+    path = setting.scratch / "raw"
+
+    def write() -> None:
+        with path.open("wb") as stream:
+            for batch in batches:
+                for values in arrays:
+                    values[: len(batch)].tofile(stream)
+            os.fsync(stream.fileno())
+
+    found = []
+    for _ in range(setting.rounds):
+        path.unlink(missing_ok=True)
+        found.append(seconds_of(write))
+    path.unlink()
+    return tuple(found)

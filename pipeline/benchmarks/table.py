@@ -3,11 +3,12 @@
 from typing import Any
 
 HEADER = f"{'id':<4}{'what':<33}{'value':>8}  {'spread':<16}{'target':<10}reached"
+HUNDRED, SMALL = 100, 0.1
 REACHED = {True: "yes", False: "no", None: "-"}
 
 
 def row_lines(row: dict[str, Any]) -> list[str]:
-    """Return the lines of one benchmark: its value and, where it has several cases, each of them.
+    """Return the lines of one benchmark: its value, each case of several, figures beside it.
 
     Parameters
     ----------
@@ -18,7 +19,7 @@ def row_lines(row: dict[str, Any]) -> list[str]:
     --------
     >>> case = {"what": "sum", "value": 4.5, "low": 4.0, "high": 5.0}
     >>> row = case | {"id": "P0", "unit": "x", "relation": ">=", "target": 3, "reached": True}
-    >>> row_lines(row | {"cases": [case]})
+    >>> row_lines(row | {"cases": [case], "notes": []})
     ['P0  sum                                  4.5x  4 to 5          >= 3x     yes']
     """
     unit = row["unit"]
@@ -26,14 +27,21 @@ def row_lines(row: dict[str, Any]) -> list[str]:
     lines = [_line(row["id"], row, unit) + f"{verdict:<10}{REACHED[row['reached']]}"]
     if len(row["cases"]) > 1:
         lines += [_line("", case | {"what": f"  {case['what']}"}, unit) for case in row["cases"]]
+    lines += [
+        _line("", note | {"what": f"  {note['what']}"}, note["unit"]) for note in row["notes"]
+    ]
     return [line.rstrip() for line in lines]
 
 
 def _line(name: str, values: dict[str, Any], unit: str) -> str:
-    spread = f"{_number(values['low'])} to {_number(values['high'])}"
+    spread = ""
+    if values["low"] is not None:
+        spread = f"{_number(values['low'])} to {_number(values['high'])}"
     return f"{name:<4}{values['what']:<33}{_number(values['value']) + unit:>8}  {spread:<16}"
 
 
 def _number(value: float) -> str:
-    """Three digits, never an exponent."""
-    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+    """Three digits, two of a small number, never an exponent but for next to nothing."""
+    if abs(value) >= HUNDRED:
+        return f"{value:.0f}"
+    return f"{value:.3g}" if abs(value) >= SMALL else f"{value:.2g}"
