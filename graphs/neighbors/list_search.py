@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # h
 
 from graphs.neighbors.threads import in_threads
 
-PART_ROWS = 2048  # queries of one product: they stay in the cache with their scores
+PART_ROWS = 512  # queries of one product: they stay in the cache with their scores
 
 LOW_31 = 0x7FFFFFFF
 
@@ -76,7 +76,9 @@ class Lists:
         """Keep what reaches each query's floor, raised before to the m-th best of a list."""
         # by list: the queries that probe it
         flat = probes.ravel()
-        order = np.argsort(flat, kind="stable") // max(1, probes.shape[1])
+        # NumPy sorts integers of 16 bits by counting
+        short = flat.astype(np.uint16) if len(self._sizes) <= 2**16 else flat
+        order = np.argsort(short, kind="stable") // max(1, probes.shape[1])
         cuts = np.concatenate(([0], np.cumsum(np.bincount(flat, minlength=len(self._sizes)))))
         tasks = [
             (number, at)

@@ -19,7 +19,7 @@ def brute_force(unit, own, queries, probes, m):
 
 @pytest.mark.parametrize("m", [1, 4, 50])
 @pytest.mark.parametrize("probed", [1, 3, 8])
-@pytest.mark.parametrize("part", [1, 7, 2048])
+@pytest.mark.parametrize("part", [1, 7, 512])
 def test_the_best_of_the_probed_lists_are_found(m, probed, part, monkeypatch):
     monkeypatch.setattr("graphs.neighbors.list_search.PART_ROWS", part)
     rng = np.random.default_rng(0)
