@@ -76,7 +76,7 @@ def _start(cluster: Cluster, task: LayerTask, wanted: int) -> Callable[[], list[
         return [*references, *merged, last]
 
     options = task.neighbours
-    apart = resolve_engine(options.engine) in PAIR_ENGINES and options.project is None
+    apart = resolve_engine(options.engine, task.samples) in PAIR_ENGINES and options.project is None
     return by_pairs if apart and len(blocks) > 1 else as_one
 
 
@@ -125,6 +125,6 @@ def write_layer(task: LayerTask, *blocks: BlockLinks) -> list[str]:
     ActivationError
         When the layer has no direction at all.
     """
-    engine = resolve_engine(task.neighbours.engine)
+    engine = resolve_engine(task.neighbours.engine, task.samples)
     graph = merge_pairs(blocks, metric=task.neighbours.metric, engine=engine)
     return finish_layer(task, graph)

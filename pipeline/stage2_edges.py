@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from graphs.neighbors.knn import check_k, check_search
+from graphs.neighbors.knn import check_k, check_search, explain_engine
 from graphs.runs import Run
 from pipeline.console import command_line, log, plural, progress_bar
 from pipeline.devices import memory_budget, resolve_device, run_folder
@@ -62,7 +62,8 @@ def build_edges(
     check_k(neighbours.k, samples)
     check_search(neighbours.engine, recall=neighbours.recall, project=neighbours.project)
     seed = int(source["parameters"]["seed"])
-    options = neighbours.digested(seed=seed)
+    options = neighbours.digested(samples=samples, seed=seed)
+    engine = explain_engine(neighbours.engine, samples)
     tasks = [
         LayerTask(
             folder=run.repeat(item["variant"], item["repeat"]),
@@ -88,7 +89,7 @@ def build_edges(
             else "all of it is there, nothing to do",
             neighbours.k,
             neighbours.metric,
-            options["engine"],
+            engine,
         )
         with progress_bar("linking", len(todo), show=work.progress, unit="layers") as advance:
             linked = link_on_cluster(cluster, todo) if cluster else map(link_layer, todo)
@@ -96,7 +97,8 @@ def build_edges(
                 for note in notes:
                     log.warning("%s", note)
                 advance(1)
-    run.finish("edges", {"parameters": options, "device": machine.device}, command=command_line())
+    entry = {"parameters": options, "engine": engine, "device": machine.device}
+    run.finish("edges", entry, command=command_line())
     return out
 
 

@@ -12,7 +12,11 @@ from graphs.neighbors.rows import Rows
 Engine = Literal["auto", "reference", "faiss", "certified", "hnsw", "ivf"]
 
 
-def resolve_engine(engine: Engine) -> Engine:
+# Below so many rows FAISS' product is done before `certified` has prepared its own.
+CERTIFIED_FROM = 1500
+
+
+def resolve_engine(engine: Engine, samples: int) -> Engine:
     """Return the engine that `auto` stands for; any other as it is.
 
     Raises
@@ -24,7 +28,24 @@ def resolve_engine(engine: Engine) -> Engine:
         raise GraphError(
             f"there is no engine {engine!r}", f"choose one of {', '.join(get_args(Engine))}"
         )
-    return "faiss" if engine == "auto" else engine
+    if engine != "auto":
+        return engine
+    return "faiss" if samples < CERTIFIED_FROM else "certified"
+
+
+def explain_engine(engine: Engine, samples: int) -> str:
+    """Say in a few words which engine is taken, and why where that was left open.
+
+    Examples
+    --------
+    >>> explain_engine("auto", 500)
+    'faiss (auto: fewer than 1500 samples)'
+    """
+    chosen = resolve_engine(engine, samples)
+    if engine != "auto":
+        return chosen
+    bound = "fewer than" if chosen == "faiss" else "no fewer than"
+    return f"{chosen} (auto: {bound} {CERTIFIED_FROM} samples)"
 
 
 def check_k(k: int, samples: int) -> None:
@@ -52,7 +73,6 @@ def check_search(engine: Engine, *, recall: float | None, project: int | None) -
     GraphError
         When a recall is asked of an exact engine, or a value makes no sense.
     """
-    engine = resolve_engine(engine)
     if recall is not None and not 0 < recall <= 1:
         raise GraphError(f"recall {recall} is no share", "give --recall from above 0 to 1: 0.95")
     if recall is not None and engine not in get_args(IndexName):
@@ -93,7 +113,8 @@ def knn(
     metric : {"cosine", "pearson"}
         Similarity.
     engine : {"auto", "reference", "faiss", "certified", "hnsw", "ivf"}
-        `auto` takes FAISS; `hnsw` and `ivf` are approximate (`graphs.neighbors.index_search`).
+        `auto` takes `certified` from 1,500 rows on, else
+        `faiss`; `hnsw` and `ivf` are approximate (`graphs.neighbors.index_search`).
     device : {"auto", "cpu", "cuda"}
         Where FAISS searches.
     memory : int, optional
@@ -143,7 +164,8 @@ def knn(
         raise GraphError(f"there is no metric {metric!r}", f"choose one of {get_args(Metric)}")
     check_k(k, values.shape[0])
     check_search(engine, recall=recall, project=project)
-    search = _Search(k, engine=engine, device=device, recall=recall, seed=seed)
+    chosen = resolve_engine(engine, values.shape[0])
+    search = _Search(k, engine=chosen, device=device, recall=recall, seed=seed)
     if project is None or project >= values.shape[1]:
         return search.run(values, metric=metric, memory=memory)
     from graphs.neighbors.projection import project_rows
@@ -167,7 +189,7 @@ class _Search:
         recall: float | None,
         seed: int,
     ) -> None:
-        self.k, self.engine, self.device = k, resolve_engine(engine), device
+        self.k, self.engine, self.device = k, engine, device
         self.recall, self.seed = recall, seed
 
     def run(self, rows: Rows, *, metric: Metric, memory: int | None) -> KnnGraph:
@@ -188,7 +210,7 @@ class _Search:
             )
         except RecallError as error:
             # who asks for a recall wants at least that
-            graph = self._exact(resolve_engine("auto"), rows, metric=metric, memory=memory)
+            graph = self._exact(resolve_engine("auto", rows.shape[0]), rows, metric=metric, memory=memory)
             return replace(graph, setting=f"exact, as {error.problem}")
 
     def _exact(self, engine: Engine, rows: Rows, *, metric: Metric, memory: int | None) -> KnnGraph:

@@ -66,14 +66,20 @@ class Repair:
         base : ndarray of float32, shape (b, D)
             The block.
         approximation : tuple of ndarray
-            Approximate similarities, float32 of shape (q, b), and what they may be wrong by,
-            float64 of shape (q,).
+            Approximate similarities, float32 of shape (q, b), which is changed, and what they may
+            be wrong by, float64 of shape (q,).
         """
         approximate, tolerance = approximation
-        reach = np.maximum(self._floor[part], self.weights[part, -1]) - tolerance
-        possible = approximate >= reach[:, None]
         mine = self.rows[part] - at
         inside = np.flatnonzero((mine >= 0) & (mine < len(base)))
+        approximate[inside, mine[inside]] = -np.inf
+        known = np.maximum(self._floor[part], self.weights[part, -1])
+        k = self.weights.shape[1]
+        if k < len(base):
+            # the k-th best of this block alone is a lower bound, too
+            here = -np.partition(-approximate, k - 1, axis=1)[:, k - 1]
+            known = np.maximum(known, here - tolerance)
+        possible = approximate >= (known - tolerance)[:, None]
         possible[inside, mine[inside]] = False
         counts = possible.sum(axis=1)
         many = counts * DENSE > len(base)

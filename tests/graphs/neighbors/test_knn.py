@@ -10,6 +10,7 @@ from sklearn.datasets import load_digits
 
 from graphs.errors import ActivationError, GraphError, ResourceError
 from graphs.neighbors import knn
+from graphs.neighbors.knn import CERTIFIED_FROM, explain_engine
 
 ENGINES = ("reference", "faiss", "certified")
 
@@ -190,8 +191,13 @@ def test_many_ties_and_zero_rows_need_little_memory(engine):
     assert peak < 80e6
 
 
-def test_auto_is_faiss():
+def test_auto_goes_by_the_number_of_rows():
     assert knn(np.eye(4), 1).engine == "faiss"
+    x = np.random.default_rng(0).normal(size=(CERTIFIED_FROM, 3))
+    assert knn(x[1:], 1).engine == "faiss"
+    assert knn(x, 1).engine == "certified"
+    assert explain_engine("auto", 2000) == "certified (auto: no fewer than 1500 samples)"
+    assert explain_engine("hnsw", 2000) == "hnsw"
 
 
 @pytest.mark.parametrize(
