@@ -1,5 +1,6 @@
 """The benchmarks by id."""
 
+from pipeline.benchmarks.approximate_index import measure_approximate_index
 from pipeline.benchmarks.curve import measure_curve
 from pipeline.benchmarks.direct_modularity import measure_direct_modularity
 from pipeline.benchmarks.graph_files import measure_graph_files
@@ -17,6 +18,7 @@ BENCHMARKS = {
     "P4": Benchmark("speed-up", 20, "Q of a list vs igraph", measure_direct_modularity),
     "P5": Benchmark("speed-up", 5, "graph files vs NetworkX", measure_graph_files),
     "P6": Benchmark("share", 1.2, "peak memory over --memory", measure_search_memory),
+    "P7": Benchmark("speed-up", 10, "approximate index vs exact", measure_approximate_index),
     "P8": Benchmark("seconds", 60, "the whole demo", measure_demo),
     "P9": Benchmark("excess", 0.2, "exponents above the expected", measure_growth),
 }
