@@ -12,7 +12,7 @@ demo: $(VENV)/.base
 	$(BIN)/stratagraph demo --out runs/demo
 
 test: $(VENV)/.dev node_modules
-	$(ONE_CORE) $(BIN)/python -m pytest -n auto
+	$(ONE_CORE) $(BIN)/python -m pytest -n auto --dist loadgroup
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

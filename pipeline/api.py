@@ -16,6 +16,7 @@ from graphs.export import export_dynamic
 from graphs.measures import collect, measure_dynamic_graph
 from graphs.neighbors import KnnGraph, Metric
 from graphs.neighbors.knn import Engine, check_k, check_search
+from graphs.places import resolve_folder
 from graphs.plots import plot_classes, plot_curve
 from graphs.snapshots import DynamicGraph
 from pipeline.console import log
@@ -83,7 +84,7 @@ class Analysis:
             matched = self.nodes.loc[self.nodes["repeat"] == repeat, "matched"]
             files += export_dynamic(
                 graph,
-                Path(folder),
+                resolve_folder(folder),
                 communities=matched.to_numpy().reshape(len(graph.snapshots), -1),
                 modularity=layers["modularity"].tolist(),
                 class_names=dict(enumerate(self.label_names)),

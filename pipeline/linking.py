@@ -1,6 +1,7 @@
 """Linking one layer: what stage 2 does with each of its units, wherever it runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -16,6 +17,9 @@ from graphs.tables import read_frame, read_metadata
 from pipeline.devices import memory_budget
 from pipeline.edge_files import write_edges
 from pipeline.options import Machine, Neighbours
+
+SIDE_BY_SIDE = 2
+COPIES = 3  # of a layer that is linked: as read, as unit rows, as what is multiplied
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +51,11 @@ class LayerTask:
     seed: int = 0
 
     @property
+    def size(self) -> int:
+        """Bytes of the layer's activations as float32."""
+        return 4 * self.samples * int(self.layer["values"])
+
+    @property
     def name(self) -> str:
         """What messages call the layer: ``layer 3 (layer1.2)``."""
         return f"layer {self.layer['index']} ({self.layer['name']})"
@@ -54,6 +63,35 @@ class LayerTask:
     def finished(self) -> bool:
         """Whether its edges are there, made from these inputs."""
         return holds(self.folder.edges(self.layer["index"]), "edges", self.digest)
+
+
+def link_locally(tasks: Sequence[LayerTask], *, memory: int) -> Iterator[list[str]]:
+    """Link layers on this machine, two side by side where both fit into the memory.
+
+    While one is searched, the other is read and prepared.
+
+    Parameters
+    ----------
+    tasks : sequence of LayerTask
+        The layers.
+    memory : int
+        Bytes.
+
+    Yields
+    ------
+    list of str
+        As `link_layer`.
+    """
+    half = memory // 2
+    small = [task for task in tasks if COPIES * task.size <= half]
+    yield from (link_layer(task) for task in tasks if COPIES * task.size > half)
+    machines = {task.machine: replace(task.machine, memory=f"{half}B") for task in small}
+    shared = [replace(task, machine=machines[task.machine]) for task in small]
+    pool = ThreadPoolExecutor(SIDE_BY_SIDE)
+    try:
+        yield from pool.map(link_layer, shared)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def link_layer(task: LayerTask) -> list[str]:

@@ -7,7 +7,7 @@ from graphs.runs import Run
 from pipeline.console import command_line, log, plural, progress_bar
 from pipeline.devices import memory_budget, resolve_device, run_folder
 from pipeline.edge_files import edges_digest
-from pipeline.linking import LayerTask, link_layer
+from pipeline.linking import LayerTask, link_locally
 from pipeline.linking_pairs import link_on_cluster
 from pipeline.options import Machine, Neighbours, Work
 from pipeline.parallel import open_cluster
@@ -52,7 +52,7 @@ def build_edges(
     """
     neighbours = neighbours or Neighbours()
     machine, work = machine or Machine(), work or Work()
-    memory_budget(machine.memory)
+    memory = memory_budget(machine.memory)
     if machine.executor == "local":
         resolve_device(machine.device)
     out = run_folder(out)
@@ -92,7 +92,9 @@ def build_edges(
             engine,
         )
         with progress_bar("linking", len(todo), show=work.progress, unit="layers") as advance:
-            linked = link_on_cluster(cluster, todo) if cluster else map(link_layer, todo)
+            linked = (
+                link_on_cluster(cluster, todo) if cluster else link_locally(todo, memory=memory)
+            )
             for notes in linked:
                 for note in notes:
                     log.warning("%s", note)

@@ -210,7 +210,8 @@ class _Search:
             )
         except RecallError as error:
             # who asks for a recall wants at least that
-            graph = self._exact(resolve_engine("auto", rows.shape[0]), rows, metric=metric, memory=memory)
+            engine = resolve_engine("auto", rows.shape[0])
+            graph = self._exact(engine, rows, metric=metric, memory=memory)
             return replace(graph, setting=f"exact, as {error.problem}")
 
     def _exact(self, engine: Engine, rows: Rows, *, metric: Metric, memory: int | None) -> KnnGraph:
