@@ -1,11 +1,10 @@
 """Parquet files: written whole or not at all, checked when read. Nothing else writes Parquet."""
 
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -15,7 +14,6 @@ from numpy.typing import NDArray
 
 from graphs.errors import CorruptFileError
 from graphs.files import explain_os_error, replacing
-from graphs.parquet_lists import ListFile
 from graphs.places import remote
 from graphs.schema import COLUMNS, KEY, TableName, activation_schema, label, validate
 
@@ -115,18 +113,27 @@ class ShardWriter:
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             temporary = stack.enter_context(replacing(self._path))
-            self._stream = stack.enter_context(temporary.open("wb"))
-            self._file = ListFile(self._stream, self._schema)
+            self._writer = stack.enter_context(
+                pq.ParquetWriter(
+                    temporary,
+                    self._schema,
+                    compression="none",
+                    use_dictionary=False,
+                    write_statistics=False,
+                    write_page_checksum=True,
+                )
+            )
             self._stack = stack.pop_all()
         return self
 
     def write(self, nodes: NDArray[np.int32], activations: NDArray[np.floating]) -> None:
         """Append samples, shape (b,) and (b, D): one row group, or more where b > 256."""
+        kind = self._schema.field("activation").type
+        rows = pa.FixedSizeListArray.from_arrays(pa.array(activations.reshape(-1)), type=kind)
+        columns = [pa.array(nodes, pa.int32()), rows]
+        batch = pa.Table.from_arrays(columns, schema=self._schema)
         try:
-            for at in range(0, len(nodes), ROW_GROUP):
-                part = slice(at, at + ROW_GROUP)
-                written = self._file.write_group(nodes[part], activations[part])
-                _begin_flush(self._stream, written)
+            self._writer.write_table(batch, row_group_size=ROW_GROUP)
         except OSError as error:
             raise explain_os_error(error, self._path) from error
 
@@ -136,23 +143,7 @@ class ShardWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if error is not None:
-            self._stack.__exit__(kind, error, trace)
-            return
-        with self._stack:
-            self._file.close()
-
-
-def _begin_flush(stream: BinaryIO, written: range) -> None:
-    """Have the disk begin with these bytes now: flushing them at the end then takes no time.
-
-    On Linux this advice starts writing dirty pages, without waiting, and drops none of them.
-    """
-    if hasattr(os, "posix_fadvise"):
-        stream.flush()
-        advice = os.POSIX_FADV_DONTNEED
-        with suppress(OSError):  # it is advice: a file system may not take it
-            os.posix_fadvise(stream.fileno(), written.start, len(written), advice)
+        self._stack.__exit__(kind, error, trace)
 
 
 def shard_size(path: Path) -> tuple[int, int]:
