@@ -7,11 +7,13 @@ a layer as one task.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import get_args
 
 from graphs.errors import ActivationError
 from graphs.neighbors.knn import resolve_engine
 from graphs.neighbors.pairs import (
     BlockLinks,
+    PairEngine,
     block_ranges,
     block_size,
     link_pair,
@@ -22,7 +24,6 @@ from pipeline.devices import memory_budget
 from pipeline.linking import LayerTask, finish_layer, link_layer, open_rows
 from pipeline.parallel import Cluster, Ref
 
-PAIR_ENGINES = ("faiss", "certified")
 # Smaller blocks would spend their time on reading: each row is read once a block.
 SMALLEST_BLOCK = 2048
 TASKS_A_WORKER = 4
@@ -76,7 +77,10 @@ def _start(cluster: Cluster, task: LayerTask, wanted: int) -> Callable[[], list[
         return [*references, *merged, last]
 
     options = task.neighbours
-    apart = resolve_engine(options.engine, task.samples) in PAIR_ENGINES and options.project is None
+    apart = (
+        resolve_engine(options.engine, task.samples) in get_args(PairEngine)
+        and options.project is None
+    )
     return by_pairs if apart and len(blocks) > 1 else as_one
 
 
@@ -86,6 +90,11 @@ def _rows_a_block(task: LayerTask, wanted: int) -> int:
     # B (B + 1) / 2 >= wanted
     blocks = math.ceil((math.sqrt(8 * wanted + 1) - 1) / 2)
     return min(fitting, max(SMALLEST_BLOCK, math.ceil(task.samples / blocks)))
+
+
+def _pair_engine(task: LayerTask) -> PairEngine:
+    engine = resolve_engine(task.neighbours.engine, task.samples)
+    return "certified" if engine == "certified" else "faiss"
 
 
 def link_blocks(
@@ -105,6 +114,7 @@ def link_blocks(
             second,
             k=task.neighbours.k,
             metric=task.neighbours.metric,
+            engine=_pair_engine(task),
             device=task.machine.device,
         )
     except ActivationError as error:
@@ -125,6 +135,5 @@ def write_layer(task: LayerTask, *blocks: BlockLinks) -> list[str]:
     ActivationError
         When the layer has no direction at all.
     """
-    engine = resolve_engine(task.neighbours.engine, task.samples)
-    graph = merge_pairs(blocks, metric=task.neighbours.metric, engine=engine)
+    graph = merge_pairs(blocks, metric=task.neighbours.metric, engine=_pair_engine(task))
     return finish_layer(task, graph)

@@ -106,6 +106,8 @@ class Candidates:
             self._raise(columns, group_maxima(tile, self._k, dim=0).T)
             mine, theirs = self._floor(rows), self._floor(columns)
         inside = tile >= torch.minimum(mine[:, None], theirs)
+        if first == other:
+            inside.fill_diagonal_(0)  # a row with fewer than k others reaches for everything
         place = inside.view(-1).nonzero()[:, 0]
         values = tile.view(-1)[place]
         left_row = place.div(len(right), rounding_mode="floor")

@@ -29,7 +29,7 @@ from graphs.neighbors.low_precision import Product, Residuals, choose_precision
 from graphs.neighbors.measuring import measure_pairs
 from graphs.neighbors.reading import UnitBlocks
 from graphs.neighbors.repair import Repair
-from graphs.neighbors.rows import Rows, unit_rows
+from graphs.neighbors.rows import JoinedRows, Rows, unit_rows
 
 SAMPLE = 256  # rows that the mean direction is taken from
 BLOCK_BYTES = 64 << 20
@@ -129,12 +129,69 @@ def certified_knn(
     ActivationError
         When a feature is NaN or infinite.
     """
+    work = _search(rows, k, metric=metric, device=device, memory=memory)
+    return KnnGraph(
+        indices=work.indices,
+        weights=work.weights,
+        metric=metric,
+        engine="certified",
+        exact=True,
+        zero_rows=int(work.zero.sum()),
+        certified=work.n - work.repaired - work.recomputed,
+        repaired=work.repaired,
+        recomputed=work.recomputed,
+    )
+
+
+def certified_pair(
+    left: Rows, right: Rows | None, k: int, *, metric: Metric, device: Device = "auto"
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.bool_]]:
+    """Find the k most similar rows of the other of two blocks, for every row of both.
+
+    Parameters
+    ----------
+    left, right : Rows
+        Features, shapes (a, D) and (b, D); without `right`, a block is compared with itself.
+    k : int
+        Neighbours a row.
+    metric, device
+        As in `certified_knn`.
+
+    Returns
+    -------
+    indices : ndarray of int32, shape (a + b, k)
+        Position in `right` for the rows of `left`, then the other way round; -1 where the other
+        block has fewer than k rows.
+    weights : ndarray of float32, shape (a + b, k)
+        Similarities; ``-inf`` where there is none.
+    zero : ndarray of bool, shape (a + b,)
+        Rows without a direction.
+    """
+    split = None if right is None else left.shape[0]
+    rows = left if right is None else JoinedRows(left, right)
+    work = _search(rows, k, metric=metric, device=device, split=split)
+    if split is not None:
+        work.indices[:split] -= np.where(work.indices[:split] >= 0, split, 0).astype(np.int32)
+    return work.indices, work.weights, work.zero
+
+
+def _search(
+    rows: Rows,
+    k: int,
+    *,
+    metric: Metric,
+    device: Device,
+    memory: int | None = None,
+    split: int | None = None,
+) -> "_Work":
+    """Do the steps: among all rows, or, with `split`, between those before and those from it on."""
     n, width = rows.shape
     target = _torch_device(device)
     precision = choose_precision(width, target)
     product = Product(_mean_direction(rows, metric), precision=precision, device=target)
     plan = plan_blocks(n, width, low_bytes=product.kind.itemsize, memory=memory)
     work = _Work(rows, k, metric, product, plan)
+    work.split = split
     while True:
         try:
             work.approximate()
@@ -144,17 +201,7 @@ def certified_knn(
     work.measure()
     work.repair()
     work.settle_zero_rows()
-    return KnnGraph(
-        indices=work.indices,
-        weights=work.weights,
-        metric=metric,
-        engine="certified",
-        exact=True,
-        zero_rows=int(work.zero.sum()),
-        certified=n - work.repaired - work.recomputed,
-        repaired=work.repaired,
-        recomputed=work.recomputed,
-    )
+    return work
 
 
 class _Work:
@@ -165,6 +212,7 @@ class _Work:
         self.k, self.rows, self.metric = k, rows, metric
         self.product, self.plan = product, plan
         self.repaired = self.recomputed = 0
+        self.split: int | None = None
 
     def halve(self, error: Exception) -> None:
         """After a device ran out of memory: half as much of everything."""
@@ -198,11 +246,25 @@ class _Work:
             for at, unit in self._blocks.read(first, last):
                 self._prepare(at, unit, room[at - first : at - first + len(unit)])
             self._judge(first, last)
-            self.found.within(first, room[: last - first])
+            self._compare(first, room[: last - first])
             for at, unit in self._blocks.read(last, self.n):
                 self._prepare(at, unit, streamed[: len(unit)])
                 self._judge(at, at + len(unit))
-                self.found.across(first, room[: last - first], at, streamed[: len(unit)])
+                self._compare(first, room[: last - first], at, streamed[: len(unit)])
+
+    def _compare(
+        self, first: int, block: Residuals, at: int = 0, other: Residuals | None = None
+    ) -> None:
+        """Take in the pairs within a block, or between two, as far as they lie across the split."""
+        if self.split is not None:
+            # rows before the split, against those from it on
+            far, start = (block, first) if other is None else (other, at)
+            near, skip = block[: max(0, self.split - first)], max(0, self.split - start)
+            self.found.across(first, near, start + skip, far[skip:])
+        elif other is None:
+            self.found.within(first, block)
+        else:
+            self.found.across(first, block, at, other)
 
     def _prepare(self, at: int, unit: NDArray[np.float32], out: Residuals) -> None:
         part = slice(at, at + len(unit))
@@ -249,8 +311,8 @@ class _Work:
         rows = rows[order]
         rank = np.arange(len(rows)) - np.searchsorted(rows, np.arange(self.n))[rows]
         chosen = rank < self.k
-        self.indices = np.zeros((self.n, self.k), np.int32)
-        self.weights = np.zeros((self.n, self.k), np.float32)
+        self.indices = np.full((self.n, self.k), -1, np.int32)
+        self.weights = np.full((self.n, self.k), -np.inf, np.float32)
         place = (rows[chosen], rank[chosen])
         self.indices[place] = others[order][chosen]
         self.weights[place] = similarity[order][chosen]
@@ -263,18 +325,23 @@ class _Work:
     def repair(self) -> None:
         """Settle the rows that have too many candidates (step 3)."""
         rows = np.flatnonzero(self.crowded & ~self.zero)
+        cut = self.split
+        sides = [(rows, range(self.n))]
+        if cut is not None:
+            sides = [(rows[rows < cut], range(cut, self.n)), (rows[rows >= cut], range(cut))]
         product = self.product.in_float32()
         # a row is held as a unit vector and as a residual
         size = max(1, self.plan.exact_rows // 2)
-        for first in range(0, len(rows), size):
-            self._repair(rows[first : first + size], product)
+        for side, base in sides:
+            for first in range(0, len(side), size):
+                self._repair(side[first : first + size], base, product)
 
-    def _repair(self, rows: NDArray[np.intp], product: Product) -> None:
+    def _repair(self, rows: NDArray[np.intp], among: range, product: Product) -> None:
         unit = self._gather(rows)
         mine, theirs = product.empty(len(rows)), product.empty(self.plan.block_rows)
         own_lengths, own_errors = product.prepare(unit, mine)
         work = Repair(rows, unit, self.reached[rows], k=self.k)
-        for at, base in self._blocks.read(0, self.n):
+        for at, base in self._blocks.read(among.start, among.stop):
             other = theirs[: len(base)]
             lengths, errors = product.prepare(base, other)
             tolerance = product.tolerance(own_lengths, own_errors, (lengths, errors))
@@ -299,10 +366,17 @@ class _Work:
 
     def settle_zero_rows(self) -> None:
         """Give rows without a direction the first others: all are equally similar to them."""
-        own = np.flatnonzero(self.zero)
-        first = np.arange(self.k)
-        self.indices[own] = first + (first >= own[:, None])
-        self.weights[own] = 0.0
+        own, first = np.flatnonzero(self.zero), np.arange(self.k)
+        if self.split is None:
+            there = first + (first >= own[:, None])
+            room = np.full(len(own), self.n)
+        else:
+            low = np.where(own < self.split, self.split, 0)
+            there = first + low[:, None]
+            room = np.where(own < self.split, self.n, self.split)
+        inside = there < room[:, None]
+        self.indices[own] = np.where(inside, there, -1)
+        self.weights[own] = np.where(inside, 0.0, -np.inf)
 
 
 def _torch_device(device: Device) -> torch.device:

@@ -9,11 +9,12 @@ lower index.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.errors import GraphError
+from graphs.errors import ActivationError, GraphError
 from graphs.neighbors.faiss_engine import (
     COPIES_PER_BLOCK,
     Device,
@@ -21,8 +22,10 @@ from graphs.neighbors.faiss_engine import (
     neighbors_among,
 )
 from graphs.neighbors.knn_graph import KnnGraph, Metric
-from graphs.neighbors.rows import Rows, unit_rows
+from graphs.neighbors.rows import RowRange, Rows, unit_rows
 from graphs.neighbors.select import best
+
+PairEngine = Literal["faiss", "certified"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,7 +98,14 @@ def block_size(width: int, memory: int) -> int:
 
 
 def link_pair(
-    rows: Rows, first: range, second: range, *, k: int, metric: Metric, device: Device = "auto"
+    rows: Rows,
+    first: range,
+    second: range,
+    *,
+    k: int,
+    metric: Metric,
+    engine: PairEngine = "faiss",
+    device: Device = "auto",
 ) -> tuple[BlockLinks, ...]:
     """Find the best neighbours of two blocks of rows in each other.
 
@@ -109,6 +119,8 @@ def link_pair(
         Neighbours a row.
     metric : {"cosine", "pearson"}
         Similarity.
+    engine : {"faiss", "certified"}
+        How candidates are found; the result is the same.
     device : {"auto", "cpu", "cuda"}
         Where the search runs.
 
@@ -132,15 +144,17 @@ def link_pair(
     >>> there.indices.ravel().tolist(), back.indices.ravel().tolist()
     ([3, 3], [1, 1])
     """
-    search = Search(device)
-    left = unit_rows(rows, first.start, first.stop, metric=metric)
-    if first == second:
-        return (_links(left, _Block(first.start, first, left), k, search),)
-    if first.start < second.stop and second.start < first.stop:
+    if first != second and first.start < second.stop and second.start < first.stop:
         raise GraphError(
             f"rows {first.start} to {first.stop} and {second.start} to {second.stop} overlap",
             "pass the same block twice, or blocks without a row in common",
         )
+    if engine == "certified":
+        return _certified(rows, first, second, k=k, metric=metric, device=device)
+    search = Search(device)
+    left = unit_rows(rows, first.start, first.stop, metric=metric)
+    if first == second:
+        return (_links(left, _Block(first.start, first, left), k, search),)
     right = unit_rows(rows, second.start, second.stop, metric=metric)
     return (
         _links(left, _Block(first.start, second, right), k, search),
@@ -163,6 +177,34 @@ def _links(queries: NDArray[np.float32], base: _Block, k: int, search: Search) -
         indices=indices,
         weights=weights,
         zero_rows=int(np.count_nonzero(~queries.any(axis=1))),
+    )
+
+
+def _certified(
+    rows: Rows, first: range, second: range, *, k: int, metric: Metric, device: Device
+) -> tuple[BlockLinks, ...]:
+    """Link two blocks with the engine `certified`."""
+    from graphs.neighbors.certified import certified_pair  # brings torch
+
+    other = None if first == second else RowRange(rows, second)
+    try:
+        indices, weights, zero = certified_pair(
+            RowRange(rows, first), other, k, metric=metric, device=device
+        )
+    except ActivationError:
+        for block in (first, second):  # names the row as it is numbered here
+            unit_rows(rows, block.start, block.stop, metric=metric)
+        raise
+    sides = [(first, second, slice(len(first))), (second, first, slice(len(first), None))]
+    return tuple(
+        BlockLinks(
+            rows=mine,
+            base=base,
+            indices=np.where(indices[part] >= 0, indices[part] + np.int32(base.start), -1),
+            weights=weights[part],
+            zero_rows=int(np.count_nonzero(zero[part])),
+        )
+        for mine, base, part in (sides[:1] if other is None else sides)
     )
 
 

@@ -24,6 +24,47 @@ class Rows(Protocol):
     def __getitem__(self, rows: slice, /) -> NDArray[np.floating]: ...
 
 
+class JoinedRows:
+    """Two blocks of rows, one after the other, without copying them.
+
+    Examples
+    --------
+    >>> JoinedRows(np.zeros((2, 3)), np.ones((1, 3)))[1:3].tolist()
+    [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]]
+    """
+
+    def __init__(self, first: Rows, second: Rows) -> None:
+        self._first, self._second = first, second
+        self.shape = (first.shape[0] + second.shape[0], first.shape[1])
+
+    def __getitem__(self, rows: slice) -> NDArray[np.floating]:
+        start, stop, _ = rows.indices(self.shape[0])
+        cut = self._first.shape[0]
+        if stop <= cut:
+            return self._first[start:stop]
+        if start >= cut:
+            return self._second[start - cut : stop - cut]
+        return np.concatenate((self._first[start:cut], self._second[: stop - cut]))
+
+
+class RowRange:
+    """Some of the rows, without copying or reading them.
+
+    Examples
+    --------
+    >>> RowRange(np.arange(8.0).reshape(4, 2), range(1, 3))[0:1].tolist()
+    [[2.0, 3.0]]
+    """
+
+    def __init__(self, rows: Rows, which: range) -> None:
+        self._rows, self._start = rows, which.start
+        self.shape = (len(which), rows.shape[1])
+
+    def __getitem__(self, rows: slice) -> NDArray[np.floating]:
+        start, stop, _ = rows.indices(self.shape[0])
+        return self._rows[self._start + start : self._start + stop]
+
+
 def unit_rows(
     rows: Rows, start: int, stop: int, *, metric: Metric, first: int = 0
 ) -> NDArray[np.float32]:

@@ -17,13 +17,13 @@ from graphs.neighbors.pairs import (
 )
 
 
-def by_pairs(x, k, size, metric="cosine"):
+def by_pairs(x, k, size, metric="cosine", engine="faiss"):
     """Link the upper triangle of blocks, last pair first, and put it together."""
     blocks = block_ranges(len(x), size)
     found = []
     for i, first in reversed(list(enumerate(blocks))):
         for second in blocks[i:]:
-            found += link_pair(x, first, second, k=k, metric=metric, device="cpu")
+            found += link_pair(x, first, second, k=k, metric=metric, engine=engine, device="cpu")
     return merge_pairs(found, metric=metric, engine="faiss")
 
 
@@ -50,10 +50,11 @@ def test_cosines_of_known_angles_in_two_blocks():
 
 @pytest.mark.parametrize("metric", ["cosine", "pearson"])
 @pytest.mark.parametrize("size", [7, 64, 149, 1000])
-def test_digits_in_blocks_are_the_digits_at_once(size, metric):
+@pytest.mark.parametrize("engine", ["faiss", "certified"])
+def test_digits_in_blocks_are_the_digits_at_once(size, metric, engine):
     x = load_digits().data[:150]
     expected = knn(x, 5, metric=metric, engine="reference")
-    assert_same(by_pairs(x, 5, size, metric), expected)
+    assert_same(by_pairs(x, 5, size, metric, engine), expected)
     assert_same(by_pairs(x, 5, size, metric), knn(x, 5, metric=metric, engine="faiss"))
 
 
@@ -66,12 +67,14 @@ SMALL = hnp.arrays(
 
 
 @given(x=SMALL, data=st.data())
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=100)
 def test_any_block_size_gives_what_the_reference_gives(x, data):
     k = data.draw(st.integers(1, len(x) - 1), label="k")
     size = data.draw(st.integers(1, len(x) + 1), label="block size")
     metric = data.draw(st.sampled_from(["cosine", "pearson"]), label="metric")
-    assert_same(by_pairs(x, k, size, metric), knn(x, k, metric=metric, engine="reference"))
+    engine = data.draw(st.sampled_from(["faiss", "certified"]), label="engine")
+    expected = knn(x, k, metric=metric, engine="reference")
+    assert_same(by_pairs(x, k, size, metric, engine), expected)
 
 
 @given(data=st.data(), seed=st.integers(0, 2**32 - 1))
