@@ -24,6 +24,7 @@ K = 10
 CLASSES = 10
 WIDTH = 1024
 CONFIDENCE = 0.95
+ENOUGH = 3.0  # seconds after which nothing is timed again
 LEAST = 0.02  # seconds: below this a time says more of the machine than of the work
 
 STAGE1, SEARCH_N, SEARCH_D = "stage 1 against N", "k-NN against N", "k-NN against D"
@@ -53,8 +54,7 @@ def measure_growth(setting: Setting) -> Measured:
     ):  # fmt: skip
         times[name] = {}
         for size, work in cost(setting):
-            # twice and more: the first call may set something up
-            times[name][size] = min(seconds(work) for _ in range(setting.size(3, quick=1)))
+            times[name][size] = _least_seconds(work, rounds=setting.rounds)
         log.info("  %s: %s", name, {size: f"{time:.3g} s" for size, time in times[name].items()})
     growths = {name: fit(list(found), list(found.values())) for name, found in times.items()}
     notes = [
@@ -76,6 +76,14 @@ def measure_growth(setting: Setting) -> Measured:
         notes=tuple(notes),
         points=tuple(points),
     )
+
+
+def _least_seconds(work: Callable[[], object], *, rounds: int) -> float:
+    """Time a call several times, since the first may set something up; a long one less often."""
+    times: list[float] = []
+    while len(times) < rounds and sum(times) < ENOUGH:
+        times.append(seconds(work))
+    return min(times)
 
 
 def fit(sizes: Sequence[int], times: Sequence[float]) -> Growth:
