@@ -94,7 +94,13 @@ class Product:
     def empty(self, rows: int) -> Residuals:
         """Return room for the residuals of so many rows."""
         shape = (rows, len(self._direction))
-        values = torch.empty(shape, dtype=self.kind, device=self.device)
+        if self.device.type == "cpu":
+            # NumPy asks the system for large pages, torch does not: they are there in a fraction
+            # of the time
+            room = np.empty(shape, np.uint16 if self.kind is torch.bfloat16 else np.float32)
+            values = torch.from_numpy(room).view(self.kind)
+        else:
+            values = torch.empty(shape, dtype=self.kind, device=self.device)
         return Residuals(values, torch.empty(rows, device=self.device))
 
     def prepare(
