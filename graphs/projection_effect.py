@@ -49,8 +49,9 @@ def projection_q_shift(
     Examples
     --------
     >>> rows = np.repeat(np.eye(4), 5, axis=0)
-    >>> projection_q_shift(rows, np.repeat([0, 0, 1, 1], 5), 2, dim=3, metric="cosine", seed=0)
-    0.0
+    >>> labels = np.repeat([0, 0, 1, 1], 5)
+    >>> abs(projection_q_shift(rows, labels, 2, dim=3, metric="cosine", seed=0)) < 1e-9
+    True
     """
     which = draw_sample(rows, seed=seed, memory=memory)
     unit = gather(rows, which, metric=metric, memory=memory)

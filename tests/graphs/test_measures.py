@@ -29,7 +29,8 @@ COLUMNS = {
     | {"n_edges": "int64", "n_components": "int32", "n_communities": "int32"}
     | {"modularity_leiden": "float64", "nmi": "float64", "ami": "float64", "ari": "float64"}
     | {"assortativity": "float64", "mutual_fraction": "float64"}
-    | {"clipped": "int64", "zero_rows": "int32"},
+    | {"clipped": "int64", "zero_rows": "int32", "recall": "float64", "recall_error": "float64"}
+    | {"project": "int32", "project_q_shift": "float64"},
     "classes": WHERE | {"class": "int32", "class_name": "str"} | PARTITION,
     "communities": WHERE
     | {"community": "int32"}
