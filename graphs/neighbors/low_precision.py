@@ -25,13 +25,14 @@ residuals, and so the bound, small.
 import functools
 import time
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 Precision = Literal["bfloat16", "float32"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 UNIT = 2.0**-24
 SLACK = 2.0**-19
@@ -44,7 +45,8 @@ PASS_BYTES = 1 << 20  # of rows that are prepared at a time: they stay in the ca
 # Below so many features the product costs less than choosing candidates from it.
 NARROW = 512
 FASTER = 1.5  # how much faster bfloat16 must be to be worth its larger error
-PROBE = (512, 2048)  # rows and features of the probe
+PROBE = (256, 2048)  # rows and features of the probe
+ROUNDS = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -189,28 +191,38 @@ def choose_precision(width: int, device: torch.device) -> Precision:
     device : torch.device
         Where products are computed.
     """
-    return "float32" if width <= NARROW else _probe(device, torch.get_num_threads())
+    return "float32" if width <= NARROW else _probe(device)
 
 
 @functools.cache
-def _probe(device: torch.device, threads: int) -> Precision:  # noqa: ARG001 (part of the key)
-    """Time a small product in both types; look whether bfloat16 keeps its bound."""
+def _probe(device: torch.device) -> Precision:
+    """Time a small product in both types; look whether bfloat16 keeps its bound.
+
+    On one core, the two in turns, the shortest of many: so that other work on the machine, which
+    would have one thread wait for the other, does not decide.
+    """
     random = np.random.default_rng(0).standard_normal(PROBE).astype(np.float32)
     unit = random / np.linalg.norm(random, axis=1, keepdims=True)
-    taken: dict[Precision, float] = {}
-    for precision in ("bfloat16", "float32"):
-        product = Product(np.zeros(PROBE[1]), precision=precision, device=device)
-        rows, out = product.empty(PROBE[0]), torch.empty(PROBE[0], PROBE[0], device=device)
-        lengths, errors = product.prepare(unit, rows)
-        rounds = []
-        for _ in range(8):
-            start = time.perf_counter()
-            product(rows, rows, out)
-            out[0, 0].item()  # waits for the device
-            rounds.append(time.perf_counter() - start)
-        taken[precision] = min(rounds)
-        truth = unit.astype(np.float64) @ unit.T.astype(np.float64)
-        wrong = np.abs(out.cpu().numpy() - truth) > product.tolerance(lengths, errors)[:, None]
-        if wrong.any():
-            taken[precision] = np.inf
+    truth = unit.astype(np.float64) @ unit.T.astype(np.float64)
+    products = {
+        precision: Product(np.zeros(PROBE[1]), precision=precision, device=device)
+        for precision in PRECISIONS
+    }
+    taken: dict[Precision, float] = dict.fromkeys(PRECISIONS, np.inf)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for _ in range(ROUNDS):
+            for precision, product in products.items():
+                rows, out = product.empty(PROBE[0]), torch.empty(PROBE[0], PROBE[0], device=device)
+                known = product.prepare(unit, rows)
+                start = time.perf_counter()
+                product(rows, rows, out)
+                out[0, 0].item()  # waits for the device
+                taken[precision] = min(taken[precision], time.perf_counter() - start)
+                wrong = np.abs(out.cpu().numpy() - truth) > product.tolerance(*known)[:, None]
+                if precision == "bfloat16" and wrong.any():
+                    return "float32"
+    finally:
+        torch.set_num_threads(threads)
     return "bfloat16" if taken["float32"] > FASTER * taken["bfloat16"] else "float32"
