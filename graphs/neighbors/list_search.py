@@ -8,7 +8,7 @@ list.
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # has no types
+from threadpoolctl import threadpool_limits
 
 from graphs.neighbors.threads import in_threads
 
