@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphs.errors import ResourceError
-from graphs.neighbors import certified, knn
+from graphs.neighbors import certification, certified, knn
 from graphs.neighbors.low_precision import TERMS, Product, choose_precision
 
 CPU = torch.device("cpu")
@@ -181,7 +181,7 @@ def test_the_probe_refuses_a_product_that_breaks_the_bound(monkeypatch):
 def test_a_device_without_room_gets_half_as_much(monkeypatch):
     x = features(300, 600)
     calls = []
-    take_in = certified.Candidates.within
+    take_in = certification.Candidates.within
 
     def within(self, first, block):
         calls.append(len(block))
@@ -189,7 +189,7 @@ def test_a_device_without_room_gets_half_as_much(monkeypatch):
             raise torch.OutOfMemoryError("CUDA out of memory")
         take_in(self, first, block)
 
-    monkeypatch.setattr(certified.Candidates, "within", within)
+    monkeypatch.setattr(certification.Candidates, "within", within)
     graph = knn(x, 3, engine="certified")
     assert calls == [300, 150, 75, 75, 75, 75]
     assert_reference(graph, x, 3)
@@ -199,7 +199,7 @@ def test_a_device_without_room_for_one_row_is_an_error(monkeypatch):
     def within(self, first, block):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(certified.Candidates, "within", within)
+    monkeypatch.setattr(certification.Candidates, "within", within)
     with pytest.raises(ResourceError, match="no room for rows of 600 features; use --device cpu"):
         knn(features(20, 600), 3, engine="certified")
 
