@@ -14,7 +14,7 @@ from torch import nn
 from graphs.errors import DataError, GraphError, ModelError, ResourceError
 from graphs.export import export_dynamic
 from graphs.measures import collect, measure_dynamic_graph
-from graphs.neighbors import KnnGraph, Metric
+from graphs.neighbors import Device, KnnGraph, Metric
 from graphs.neighbors.knn import Engine, check_k, check_search
 from graphs.places import resolve_folder
 from graphs.plots import plot_classes, plot_curve
@@ -114,7 +114,7 @@ def analyze(
     project: int | None = None,
     sampling: Sampling = "random",
     seed: int = 0,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    device: Device = "auto",
     memory: int | str = "4GiB",
 ) -> Analysis:
     """Measure how a network separates classes, layer by layer, without writing files.

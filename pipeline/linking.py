@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 from numpy.typing import ArrayLike
 
 from graphs.errors import ActivationError, CorruptFileError, ResourceError
-from graphs.neighbors import KnnGraph, knn
+from graphs.neighbors import Device, KnnGraph, knn
 from graphs.neighbors.rows import Rows
 from graphs.projection_effect import projection_q_shift
 from graphs.runs import RepeatFolder, holds
@@ -132,7 +132,7 @@ def find_neighbours(
     options: Neighbours,
     *,
     labels: Callable[[], ArrayLike],
-    device: Literal["auto", "cpu", "cuda"],
+    device: Device,
     memory: int | None,
     seed: int,
 ) -> KnnGraph:

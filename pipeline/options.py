@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 from cyclopts import Group, Parameter
 
 from graphs.neighbors.knn import Engine, resolve_engine
-from graphs.neighbors.knn_graph import IndexName, Metric
+from graphs.neighbors.knn_graph import Device, IndexName, Metric
 from pipeline.data import DatasetName, Sampling
 from pipeline.layer_info import Pool
 
@@ -193,7 +193,7 @@ class Machine:
     """
 
     memory: str = "4GiB"
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Device = "auto"
     executor: Literal["local", "ray"] = "local"
     ray_address: str | None = None
 

@@ -1,10 +1,11 @@
 """`stratagraph train`: the paper's recipe on a data set."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import Group, Parameter
 
+from graphs.neighbors import Device
 from pipeline.console import log
 from pipeline.data import DatasetName, load_data
 from pipeline.devices import require_writable, resolve_device
@@ -25,7 +26,7 @@ def train_network(
         Recipe | None, Parameter(name="*", group=Group("Recipe", sort_key=10))
     ] = None,
     checkpoint_every: int | None = None,
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    device: Device = "auto",
     force: Flag = False,
     progress: bool = True,
 ) -> Path:

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphs.errors import ResourceError
-from graphs.neighbors.faiss_engine import Device, Search
-from graphs.neighbors.knn_graph import IndexName
+from graphs.neighbors.faiss_engine import Search
+from graphs.neighbors.knn_graph import Device, IndexName
 from graphs.neighbors.list_search import Lists
 from graphs.neighbors.threads import in_threads
 

@@ -15,21 +15,17 @@ So the answer is that of `reference_knn`, ties by lower index included, whatever
 sizes and threads. Where bfloat16 is not fast the same is done with float32.
 """
 
-from typing import Literal
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from graphs.errors import ResourceError
 from graphs.neighbors.certification import Certification, plan_blocks
-from graphs.neighbors.knn_graph import KnnGraph, Metric
+from graphs.neighbors.knn_graph import Device, KnnGraph, Metric
 from graphs.neighbors.low_precision import Product, choose_precision
 from graphs.neighbors.rows import JoinedRows, Rows, unit_rows
 
 SAMPLE = 256  # rows that the mean direction is taken from
-
-Device = Literal["auto", "cpu", "cuda"]
 
 
 def certified_knn(

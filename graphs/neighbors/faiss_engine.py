@@ -10,14 +10,14 @@ candidate lies above it are measured against every row.
 """
 
 from collections.abc import Iterator
-from typing import Literal, Protocol
+from typing import Protocol
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from graphs.errors import ResourceError
-from graphs.neighbors.knn_graph import KnnGraph, Metric
+from graphs.neighbors.knn_graph import Device, KnnGraph, Metric
 from graphs.neighbors.rows import Rows, unit_rows
 from graphs.neighbors.select import best, exact_similarities, to_similarity
 
@@ -25,8 +25,6 @@ SPARE = 12  # candidates beyond k: enough for almost every row of real features
 # A block is held as read, as unit rows, and once more as the other side of the product.
 COPIES_PER_BLOCK = 4
 TILE_BYTES = 16 << 20
-
-Device = Literal["auto", "cpu", "cuda"]
 
 
 def faiss_knn(

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from graphs.errors import GraphError, ResourceError
 from graphs.neighbors.approximate import GPU_MOST, HnswIndex, Index, IvfIndex, index_bytes
-from graphs.neighbors.faiss_engine import Device, error_bound
-from graphs.neighbors.knn_graph import IndexName, KnnGraph, Metric
+from graphs.neighbors.faiss_engine import error_bound
+from graphs.neighbors.knn_graph import Device, IndexName, KnnGraph, Metric
 from graphs.neighbors.reading import UnitBlocks
 from graphs.neighbors.recall import Recall, RecallSample, cheapest, similarities_to_all
 from graphs.neighbors.rows import Rows

@@ -6,7 +6,7 @@ from typing import Literal, cast, get_args
 import numpy as np
 
 from graphs.errors import GraphError
-from graphs.neighbors.knn_graph import IndexName, KnnGraph, Metric
+from graphs.neighbors.knn_graph import Device, IndexName, KnnGraph, Metric
 from graphs.neighbors.rows import Rows
 
 Engine = Literal["auto", "reference", "faiss", "certified", "hnsw", "ivf"]
@@ -92,7 +92,7 @@ def knn(
     *,
     metric: Metric = "cosine",
     engine: Engine = "auto",
-    device: Literal["auto", "cpu", "cuda"] = "auto",
+    device: Device = "auto",
     memory: int | None = None,
     recall: float | None = None,
     project: int | None = None,
@@ -185,7 +185,7 @@ class _Search:
         k: int,
         *,
         engine: Engine,
-        device: Literal["auto", "cpu", "cuda"],
+        device: Device,
         recall: float | None,
         seed: int,
     ) -> None:

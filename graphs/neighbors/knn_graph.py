@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Metric = Literal["cosine", "pearson"]
+Device = Literal["auto", "cpu", "cuda"]
 IndexName = Literal["hnsw", "ivf"]
 
 

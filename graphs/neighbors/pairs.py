@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 from graphs.errors import ActivationError, GraphError
 from graphs.neighbors.faiss_engine import (
     COPIES_PER_BLOCK,
-    Device,
     Search,
     neighbors_among,
 )
-from graphs.neighbors.knn_graph import KnnGraph, Metric
+from graphs.neighbors.knn_graph import Device, KnnGraph, Metric
 from graphs.neighbors.rows import RowRange, Rows, unit_rows
 from graphs.neighbors.select import best
 
