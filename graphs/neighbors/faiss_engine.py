@@ -90,7 +90,32 @@ class Search:
         product = faiss.METRIC_INNER_PRODUCT
         if self.resources is None:
             return faiss.knn(queries, base, m, metric=product)
-        return faiss.knn_gpu(self.resources, queries, base, m, metric=product)
+        try:
+            return faiss.knn_gpu(self.resources, queries, base, m, metric=product)
+        except RuntimeError as error:
+            if "alloc" not in str(error).lower():
+                raise
+            return self._in_halves(queries, base, m, error)
+
+    def _in_halves(
+        self, queries: NDArray[np.float32], base: NDArray[np.float32], m: int, error: RuntimeError
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Search one half after the other where the GPU has no room for the whole."""
+        half = len(base) // 2
+        if half == 0:
+            raise ResourceError(
+                f"the GPU has no room for {len(queries)} rows of {base.shape[1]} features",
+                "use --device cpu, a smaller --memory, or --pool",
+            ) from error
+        parts = [(at, base[at:stop]) for at, stop in ((0, half), (half, len(base)))]
+        found = [self(queries, part, min(m, len(part))) for _, part in parts]
+        similarities = np.concatenate([values for values, _ in found], axis=1)
+        places = [rows + at for (at, _), (_, rows) in zip(parts, found, strict=True)]
+        order = np.argsort(-similarities, axis=1, kind="stable")[:, :m]
+        return (
+            np.take_along_axis(similarities, order, axis=1),
+            np.take_along_axis(np.concatenate(places, axis=1), order, axis=1),
+        )
 
 
 class Base(Protocol):

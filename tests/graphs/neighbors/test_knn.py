@@ -233,6 +233,38 @@ def test_cuda_without_a_gpu_is_an_error():
         knn(np.eye(4), 1, device="cuda")
 
 
+@pytest.fixture
+def small_gpu(monkeypatch):
+    """FAISS as on a GPU with room for `limit` base rows."""
+    import faiss
+
+    def install(limit):
+        def knn_gpu(_, queries, base, m, metric):
+            if len(base) > limit:
+                raise RuntimeError(
+                    "Error: 'err == cudaSuccess' failed: StandardGpuResources: alloc"
+                )
+            return faiss.knn(queries, base, m, metric=metric)
+
+        monkeypatch.setattr(faiss, "knn_gpu", knn_gpu)
+        monkeypatch.setattr(faiss, "StandardGpuResources", object)
+        monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1)
+
+    return install
+
+
+def test_a_gpu_without_room_searches_in_halves(small_gpu):
+    x = load_digits().data[:150]
+    small_gpu(40)
+    assert_same(knn(x, 60, engine="faiss"), knn(x, 60, engine="reference"))
+
+
+def test_a_gpu_without_room_for_a_row_is_an_error(small_gpu):
+    small_gpu(0)
+    with pytest.raises(ResourceError, match="no room for 6 rows of 3 features; use --device cpu"):
+        knn(np.ones((6, 3)), 2, engine="faiss")
+
+
 @pytest.mark.gpu
 def test_a_gpu_gives_the_same_neighbours():
     x = load_digits().data
