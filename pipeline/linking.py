@@ -14,7 +14,7 @@ from graphs.projection_effect import projection_q_shift
 from graphs.runs import RepeatFolder, holds
 from graphs.shards import LayerRows
 from graphs.tables import read_frame, read_metadata
-from pipeline.devices import memory_budget
+from pipeline.devices import SMALLEST_BUDGET, memory_budget
 from pipeline.edge_files import write_edges
 from pipeline.options import Machine, Neighbours
 
@@ -83,8 +83,8 @@ def link_locally(tasks: Sequence[LayerTask], *, memory: int) -> Iterator[list[st
         As `link_layer`.
     """
     half = memory // 2
-    small = [task for task in tasks if COPIES * task.size <= half]
-    yield from (link_layer(task) for task in tasks if COPIES * task.size > half)
+    small = [task for task in tasks if COPIES * task.size <= half and half >= SMALLEST_BUDGET]
+    yield from (link_layer(task) for task in tasks if task not in small)
     machines = {task.machine: replace(task.machine, memory=f"{half}B") for task in small}
     shared = [replace(task, machine=machines[task.machine]) for task in small]
     pool = ThreadPoolExecutor(SIDE_BY_SIDE)

@@ -19,6 +19,8 @@ TILE_COLUMNS = 4096
 GROUP = 64
 # A row with more candidates than CROWDED + 8 k cannot be settled in low precision.
 CROWDED = 256
+# how often a row may be crowded on the way: its floor may rise above what crowds it
+PATIENCE = 4
 # entries kept before those that have fallen below their floors are let go
 KEPT_A_ROW = 64
 
@@ -36,10 +38,18 @@ class Candidates:
         Where approximate similarities come from.
     tile_bytes : int
         What one tile of similarities may take; a few times that is used.
+    kept : int, optional
+        Pairs that may be kept before those out of reach are let go; twice that for a moment.
     """
 
     def __init__(
-        self, tolerance: torch.Tensor, *, k: int, product: Product, tile_bytes: int
+        self,
+        tolerance: torch.Tensor,
+        *,
+        k: int,
+        product: Product,
+        tile_bytes: int,
+        kept: int | None = None,
     ) -> None:
         n = len(tolerance)
         self._k, self._product, self._tolerance = k, product, tolerance
@@ -47,7 +57,10 @@ class Candidates:
         self._open = torch.ones(n, dtype=torch.bool, device=product.device)
         self._entries: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
         self._count = 0
-        self._kept = max(1 << 16, (KEPT_A_ROW + 8 * k) * n)
+        self._crowds = torch.zeros(n, dtype=torch.int8, device=product.device)
+        # the best that a crowded row has let go
+        self._lost = torch.full((n,), -torch.inf, device=product.device)
+        self._kept = max(1 << 16, (KEPT_A_ROW + 8 * k) * n if kept is None else kept)
         numbers = max(16, tile_bytes // 4)
         self._rows = max(4, min(TILE_ROWS, int(numbers**0.5)))
         self._columns = max(4, min(TILE_COLUMNS, numbers // self._rows))
@@ -68,10 +81,14 @@ class Candidates:
         for low in range(0, len(left), self._rows):
             self._strip(first + low, left[low : low + self._rows], other, right)
 
-    def collect(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    def collect(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
         """Return rows, candidates and approximations, sorted by row, best approximation first."""
         self._compact()
-        rows, columns, values = (part.cpu().numpy() for part in self._entries[0])
+        # what a crowded row has let go does not matter where its floor rose above it
+        floor = self._floor(slice(0, len(self._lost)))
+        self.close((self._lost >= floor) & self._lost.isfinite())
+        kept = self._open[self._entries[0][0]]
+        rows, columns, values = (part[kept].cpu().numpy() for part in self._entries[0])
         order = np.lexsort((-values, rows))
         return rows[order], columns[order], values[order]
 
@@ -115,7 +132,8 @@ class Candidates:
         for near, far, floor in ((left_row, right_row, mine), (right_row, left_row, theirs)):
             some = values >= floor[near]
             start, end = (first, other) if near is left_row else (other, first)
-            self._entries.append((near[some] + start, far[some] + end, values[some]))
+            pairs = (near[some] + start, far[some] + end)
+            self._entries.append((pairs[0].int(), pairs[1].int(), values[some]))
             self._count += len(self._entries[-1][0])
         if self._count > self._kept:
             self._compact()
@@ -129,15 +147,25 @@ class Candidates:
         return floor.masked_fill_(~self._open[rows], torch.inf)
 
     def _compact(self) -> None:
-        """Let go of what has fallen below its floor; close rows that have too much above it."""
+        """Let go of what has fallen below its floor, and of all that a crowded row has.
+
+        A row that is crowded again and again is closed.
+        """
         rows, columns, values = (torch.cat(parts) for parts in zip(*self._entries, strict=True))
+        self._entries = []
         everyone = slice(0, len(self._open))
         kept = values >= self._floor(everyone)[rows]
-        counts = torch.bincount(rows[kept], minlength=len(self._open))
-        self.close(counts > CROWDED + 8 * self._k)
-        kept &= self._open[rows]
-        self._entries = [(rows[kept], columns[kept], values[kept])]
-        self._count = len(self._entries[0][0])
+        rows, columns, values = rows[kept], columns[kept], values[kept]
+        crowded = torch.bincount(rows, minlength=len(self._open)) > CROWDED + 8 * self._k
+        if crowded.any():
+            let_go = crowded[rows]
+            self._lost.scatter_reduce_(0, rows[let_go].long(), values[let_go], "amax")
+            rows, columns, values = rows[~let_go], columns[~let_go], values[~let_go]
+            self._crowds += crowded
+            self.close(self._crowds >= PATIENCE)
+        self._entries = [(rows, columns, values)]
+        self._count = len(rows)
+        self._kept = max(self._kept, 2 * self._count)
 
 
 def group_maxima(tile: torch.Tensor, k: int, *, dim: int) -> torch.Tensor:

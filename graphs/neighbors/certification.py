@@ -18,6 +18,7 @@ from graphs.neighbors.rows import Rows
 BLOCK_BYTES = 64 << 20
 TILE_BYTES = 16 << 20
 TILE_ROWS = 512
+ENTRY_BYTES = 12  # of a candidate: two rows and a similarity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,8 @@ class Plan:
         Rows read at a time.
     tile_bytes : int
         One tile of approximate similarities.
+    kept : int or None
+        Candidates kept at a time, over all rows; None for as many as are good for speed.
     """
 
     whole: bool
@@ -43,14 +46,15 @@ class Plan:
     exact_rows: int
     block_rows: int
     tile_bytes: int
+    kept: int | None = None
 
 
 def plan_blocks(n: int, width: int, *, low_bytes: int, memory: int | None) -> Plan:
     """Cut the work on n rows of `width` features.
 
     A tile and its copies get a sixteenth of the budget each, the four blocks being read a
-    sixteenth together, residuals or unit rows up to five eighths; the rest is for the lists of
-    candidates and for what the allocator keeps.
+    sixteenth together, the lists of candidates, which are doubled for moments, an eighth, residuals
+    or unit rows up to five eighths. The lists grow beyond that where k of all n rows need more.
 
     Parameters
     ----------
@@ -77,6 +81,7 @@ def plan_blocks(n: int, width: int, *, low_bytes: int, memory: int | None) -> Pl
         exact_rows=max(1, min(n, room // (4 * width))),
         block_rows=block,
         tile_bytes=max(1 << 10, min(TILE_BYTES, memory // 16)),
+        kept=memory // (16 * ENTRY_BYTES),
     )
 
 
@@ -147,7 +152,11 @@ class Certification:
         self.unit = np.empty((self.n, self.width), np.float32) if self.plan.whole else None
         self.tolerance = torch.zeros(self.n, device=self.product.device)
         self.found = Candidates(
-            self.tolerance, k=self.k, product=self.product, tile_bytes=self.plan.tile_bytes
+            self.tolerance,
+            k=self.k,
+            product=self.product,
+            tile_bytes=self.plan.tile_bytes,
+            kept=self.plan.kept,
         )
         room = self.product.empty(self.plan.low_rows)
         streamed = self.product.empty(self.plan.block_rows if len(room) < self.n else 0)
@@ -214,7 +223,7 @@ class Certification:
         self._choose(rows[kept], others[kept], similarity[kept])
 
     def _choose(
-        self, rows: NDArray[np.int64], others: NDArray[np.int64], similarity: NDArray[np.float32]
+        self, rows: NDArray[np.int32], others: NDArray[np.int32], similarity: NDArray[np.float32]
     ) -> None:
         """Take the k best of every row."""
         order = np.lexsort((others, -similarity, rows))
@@ -227,7 +236,7 @@ class Certification:
         self.indices[place] = others[order][chosen]
         self.weights[place] = similarity[order][chosen]
 
-    def _exact(self, rows: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _exact(self, rows: NDArray[np.int32], others: NDArray[np.int32]) -> NDArray[np.float32]:
         return measure_pairs(
             (rows, others), self._blocks, held_rows=self.plan.exact_rows, whole=self.unit
         )
@@ -242,24 +251,34 @@ class Certification:
         product = self.product.in_float32()
         # a row is held as a unit vector and as a residual
         size = max(1, self.plan.exact_rows // 2)
-        for side, base in sides:
-            for first in range(0, len(side), size):
-                self._repair(side[first : first + size], base, product)
+        for side, among in sides:
+            first = 0
+            while first < len(side):
+                try:
+                    self._repair(side[first : first + size], among, product)
+                    first += size
+                except torch.OutOfMemoryError as error:
+                    self.halve(error)
+                    size = max(1, size // 2)
 
     def _repair(self, rows: NDArray[np.intp], among: range, product: Product) -> None:
         unit = self._gather(rows)
         mine, theirs = product.empty(len(rows)), product.empty(self.plan.block_rows)
         own_lengths, own_errors = product.prepare(unit, mine)
         work = Repair(rows, unit, self.reached[rows], k=self.k)
+        high = max(1, min(TILE_ROWS, int((self.plan.tile_bytes // 4) ** 0.5)))
+        wide = max(1, self.plan.tile_bytes // (4 * high))
         for at, base in self._blocks.read(among.start, among.stop):
             other = theirs[: len(base)]
             lengths, errors = product.prepare(base, other)
             tolerance = product.tolerance(own_lengths, own_errors, (lengths, errors))
-            for top in range(0, len(rows), TILE_ROWS):
-                part = slice(top, top + TILE_ROWS)
-                tile = torch.empty((len(mine[part]), len(other)), device=product.device)
-                product(mine[part], other, tile)
-                work.add(part, at, base, (tile.cpu().numpy(), tolerance[part]))
+            for left in range(0, len(base), wide):
+                near, far = base[left : left + wide], other[left : left + wide]
+                for top in range(0, len(rows), high):
+                    part = slice(top, top + high)
+                    tile = torch.empty((len(mine[part]), len(far)), device=product.device)
+                    product(mine[part], far, tile)
+                    work.add(part, at + left, near, (tile.cpu().numpy(), tolerance[part]))
         self.indices[rows], self.weights[rows] = work.indices, work.weights
         self.recomputed += int(work.dense.sum())
         self.repaired += int((~work.dense).sum())

@@ -6,6 +6,8 @@ worth keeping is known beforehand: those at least as similar as the m-th best of
 list.
 """
 
+import threading
+
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
@@ -15,6 +17,7 @@ from graphs.neighbors.threads import in_threads
 PART_ROWS = 512  # queries of one product: they stay in the cache with their scores
 
 LOW_31 = 0x7FFFFFFF
+_LIMITED = threading.Lock()
 
 Found = tuple[NDArray[np.float32], NDArray[np.int64]]
 Kept = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]  # query, row, score
@@ -59,7 +62,8 @@ class Lists:
             lists hold fewer.
         """
         floor = np.full(len(queries), -np.inf, np.float32)
-        with threadpool_limits(1, user_api="blas"):
+        # the limit is the whole process's: two searches that begin and end in turns would keep it
+        with _LIMITED, threadpool_limits(1, user_api="blas"):
             # the nearest list first: what it holds says what the others have to beat
             near = self._pass(queries, probes[:, :1], floor, raise_to=m)
             far = self._pass(queries, probes[:, 1:], floor)

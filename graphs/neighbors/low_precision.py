@@ -10,9 +10,9 @@ Let b_i be r_i rounded to a short type, e_i = |r_i - b_i|, and p_ij the computed
 
 by Cauchy and Schwarz. Products of two bfloat16 numbers are exact in float32, so summing D of them
 in float32, in whatever order, errs by at most gamma_D |b_i| |b_j|, gamma_D = D v / (1 - D v) with
-v = 2^-24 (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, eq. 3.5), and writing the
-sum as bfloat16 by 2^-9 of it. So with E = max e_j and B = max |b_j| every approximation of row i is
-within
+v = 2^-24 (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, eq. 3.5; on a GPU, whose
+tensor cores truncate, 2^-22 is taken), and writing the sum as bfloat16 by 2^-9 of it. So with
+E = max e_j and B = max |b_j| every approximation of row i is within
 
     tau_i = e_i (B + E) + |b_i| E + (gamma_D + 2^-9 (1 + gamma_D)) |b_i| B + 2^-19
 
@@ -24,6 +24,8 @@ residuals, and so the bound, small.
 
 import functools
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -35,6 +37,8 @@ Precision = Literal["bfloat16", "float32"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 UNIT = 2.0**-24
+# tensor cores cut off where float32 rounds, and do so with what they align to one exponent
+TENSOR_CORE = 2.0**-22
 SLACK = 2.0**-19
 OUTPUT = 2.0**-9
 # the largest e_i of a row of length 1, with room for what else is counted in it
@@ -136,16 +140,16 @@ class Product:
     def __call__(self, left: Residuals, right: Residuals, out: torch.Tensor) -> None:
         """Write approximate similarities, float32 of shape (len(left), len(right)), to `out`."""
         if self.kind is torch.float32:
-            width = left.values.shape[1]
-            torch.mul(left.along[:, None], right.along, out=out)
-            for at in range(0, width, TERMS):
-                part = slice(at, at + TERMS)
-                out += left.values[:, part] @ right.values[:, part].T
-            return
-        if self.device.type == "cuda":
+            out.zero_()
+            with _full_float32():
+                for at in range(0, left.values.shape[1], TERMS):
+                    part = slice(at, at + TERMS)
+                    out += left.values[:, part] @ right.values[:, part].T
+        elif self.device.type == "cuda":
             out.copy_(torch.mm(left.values, right.values.T, out_dtype=torch.float32))
         else:
             out.copy_(left.values @ right.values.T)
+        # last, and once: sums that are added to a_i a_j, near 1, would be rounded to its digits
         out.addr_(left.along, right.along)
 
     def in_float32(self) -> "Product":
@@ -174,11 +178,23 @@ class Product:
         width = len(self._direction)
         # the longest chain of float32 sums that a term passes through
         terms = width if self.kind is torch.bfloat16 else min(width, TERMS) + width // TERMS + 1
-        gamma = terms * UNIT / (1 - terms * UNIT) if terms * UNIT < 0.5 else 2.0
+        relative = terms * (TENSOR_CORE if self.device.type == "cuda" else UNIT)
+        gamma = relative / (1 - relative) if relative < 0.5 else 2.0
         if self.kind is torch.bfloat16 and self.device.type != "cuda":
             gamma += OUTPUT * (1 + gamma)
         own = errors * (longest + worst) + lengths * worst
         return own + gamma * lengths * longest + SLACK
+
+
+@contextmanager
+def _full_float32() -> Iterator[None]:
+    """Multiply in float32 also where the user allows torch less (TF32, bfloat16)."""
+    allowed = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(allowed)
 
 
 def choose_precision(width: int, device: torch.device) -> Precision:
