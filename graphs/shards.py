@@ -39,6 +39,8 @@ class LayerRows:
                 "delete the folder and run stage 1 (activations) again",
             )
         self._parts = list(parts)
+        # the row group read last, and the row it begins with: small blocks would read it again
+        self._last: tuple[int, NDArray[np.floating]] = (0, np.empty((0, sizes[0][1]), np.float32))
         self._bounds = np.concatenate(([0], np.cumsum([rows for rows, _ in sizes])))
         self.shape = (int(self._bounds[-1]), sizes[0][1])
 
@@ -50,11 +52,18 @@ class LayerRows:
         if step != 1:
             raise ValueError("rows are read in order: a slice without a step")
         out = np.empty((max(stop - start, 0), self.shape[1]), np.float32)
+        at, values = self._last
+        held = values[start - at : stop - at] if at <= start else values[:0]
+        out[: len(held)] = held
+        start, rest = start + len(held), out[len(held) :]
+        if not len(rest):
+            return out
+        self._last = (0, values[:0])  # lets go of it before the next one is read
         first = int(np.searchsorted(self._bounds, start, side="right")) - 1
         for part, at in zip(self._parts[first:], self._bounds[first:], strict=False):
             if at >= stop:
                 break
-            self._read_part(part, int(at), start, out)
+            self._read_part(part, int(at), start, rest)
         return out
 
     def _read_part(self, part: Path, first: int, start: int, out: NDArray[np.float32]) -> None:
@@ -69,3 +78,4 @@ class LayerRows:
                 )
             low, high = max(at, start), min(at + len(nodes), stop)
             out[low - start : high - start] = values[low - at : high - at]
+            self._last = (at, values)

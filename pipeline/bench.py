@@ -82,7 +82,7 @@ def run_benchmarks(
         rows.append(row | {"machine": machine})
         sys.stdout.write("\n".join(row_lines(row)) + "\n")
         sys.stdout.flush()
-    write_json(out, rows)
+        write_json(out, rows)  # each at once: a bench that is stopped keeps what it has
     return out
 
 

@@ -1,10 +1,12 @@
 """The `stratagraph` command: names and where they lead. No logic, no torch."""
 
+import re
 import sys
 import traceback
 from collections.abc import Sequence
 from importlib import metadata
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, get_args
 
 from cyclopts import App, CycloptsError, Group, Parameter, Token, convert
 
@@ -42,10 +44,15 @@ COMMANDS = {
 }
 
 
-def _whole_numbers(kind: type, tokens: Sequence[Token]) -> Any:
-    """Convert as cyclopts does, but refuse 20.5 where a whole number is asked for."""
-    if kind is int and not tokens[0].value.lstrip("+-").isdecimal():
-        raise ValueError(f"{tokens[0].value!r} is no whole number")
+def _strict(kind: Any, tokens: Sequence[Token]) -> Any:
+    """Convert as cyclopts does, but refuse 20.5 for a whole number, and file:// without a root."""
+    text = tokens[0].value
+    kinds = get_args(kind) or (kind,)
+    if int in kinds and str not in kinds and not text.lstrip("+-").isdecimal():
+        raise ValueError(f"{text!r} is no whole number")
+    # a path would swallow one of the slashes and name a folder at the root of the disk
+    if Path in kinds and re.match(r"file://(?!/|localhost/)", text, re.IGNORECASE):
+        raise ValueError(f"{text!r} names a host; write file:///folder")
     return convert(kind, tokens)
 
 
@@ -56,7 +63,7 @@ def _build(tokens: Sequence[str]) -> App:
         help="How a network separates classes, layer by layer: k-NN graphs and their modularity.",
         version_flags=["--version"],
         version=lambda: metadata.version("stratagraph"),
-        default_parameter=Parameter(converter=_whole_numbers, negative_iterable=()),
+        default_parameter=Parameter(converter=_strict, negative_iterable=()),
         result_action="return_value",
         exit_on_error=False,
         print_error=False,

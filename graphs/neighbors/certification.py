@@ -71,7 +71,7 @@ def plan_blocks(n: int, width: int, *, low_bytes: int, memory: int | None) -> Pl
     50000
     """
     if memory is None:
-        block = max(1, BLOCK_BYTES // (4 * width))
+        block = max(1, min(n, BLOCK_BYTES // (4 * width)))
         return Plan(whole=True, low_rows=n, exact_rows=n, block_rows=block, tile_bytes=TILE_BYTES)
     room = memory * 5 // 8
     block = max(1, min(n, BLOCK_BYTES // (4 * width), memory // (64 * 4 * width)))

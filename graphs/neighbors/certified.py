@@ -73,7 +73,13 @@ def certified_knn(
 
 
 def certified_pair(
-    left: Rows, right: Rows | None, k: int, *, metric: Metric, device: Device = "auto"
+    left: Rows,
+    right: Rows | None,
+    k: int,
+    *,
+    metric: Metric,
+    device: Device = "auto",
+    memory: int | None = None,
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.bool_]]:
     """Find the k most similar rows of the other of two blocks, for every row of both.
 
@@ -83,7 +89,7 @@ def certified_pair(
         Features, shapes (a, D) and (b, D); without `right`, a block is compared with itself.
     k : int
         Neighbours a row.
-    metric, device
+    metric, device, memory
         As in `certified_knn`.
 
     Returns
@@ -98,7 +104,7 @@ def certified_pair(
     """
     split = None if right is None else left.shape[0]
     rows = left if right is None else JoinedRows(left, right)
-    work = _search(rows, k, metric=metric, device=device, split=split)
+    work = _search(rows, k, metric=metric, device=device, memory=memory, split=split)
     if split is not None:
         work.indices[:split] -= np.where(work.indices[:split] >= 0, split, 0).astype(np.int32)
     return work.indices, work.weights, work.zero

@@ -56,6 +56,8 @@ def check_k(k: int, samples: int) -> None:
     GraphError
         When it cannot.
     """
+    if not isinstance(k, int | np.integer):
+        raise GraphError(f"k={k!r} is no whole number", "use --k 3")
     if k < 1:
         raise GraphError(f"k={k} leaves a graph without edges", "use --k 1 or more")
     if k >= samples:
@@ -155,6 +157,10 @@ def knn(
     """
     if not hasattr(values, "shape"):
         values = np.asarray(values)
+    if isinstance(values, np.ndarray) and np.iscomplexobj(values):
+        raise GraphError("complex features have no similarity here", "pass their real parts")
+    if memory is not None and not isinstance(memory, int | np.integer):
+        raise GraphError(f"memory={memory!r} is no number of bytes", "pass bytes: 4 << 30")
     if len(values.shape) != 2 or values.shape[1] == 0:
         raise GraphError(
             f"features of shape {tuple(values.shape)} are no table of samples by values",

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from graphs.errors import ActivationError, GraphError
 from graphs.neighbors.faiss_engine import (
-    COPIES_PER_BLOCK,
     Search,
     neighbors_among,
 )
@@ -25,6 +24,7 @@ from graphs.neighbors.rows import RowRange, Rows, unit_rows
 from graphs.neighbors.select import best
 
 PairEngine = Literal["faiss", "certified"]
+PAIR_BYTES = 20  # for each feature of a row of one block, while a pair of blocks is linked
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,8 +78,7 @@ def block_ranges(n: int, size: int) -> list[range]:
 def block_size(width: int, memory: int) -> int:
     """Return how many rows a block may have so that a pair of blocks fits into `memory`.
 
-    Two blocks of unit rows, and one of them as it is read and once more in the product: 4 float32
-    copies, 16 b D bytes.
+    Two blocks of unit rows and of residuals, what is being read, and the candidates: 20 b D bytes.
 
     Parameters
     ----------
@@ -91,9 +90,9 @@ def block_size(width: int, memory: int) -> int:
     Examples
     --------
     >>> block_size(width=4096, memory=4 << 30)
-    65536
+    52428
     """
-    return max(1, memory // (COPIES_PER_BLOCK * 4 * width))
+    return max(1, memory // (PAIR_BYTES * width))
 
 
 def link_pair(
@@ -188,7 +187,12 @@ def _certified(
     other = None if first == second else RowRange(rows, second)
     try:
         indices, weights, zero = certified_pair(
-            RowRange(rows, first), other, k, metric=metric, device=device
+            RowRange(rows, first),
+            other,
+            k,
+            metric=metric,
+            device=device,
+            memory=PAIR_BYTES * max(len(first), len(second)) * rows.shape[1],
         )
     except ActivationError:
         for block in (first, second):  # names the row as it is numbered here

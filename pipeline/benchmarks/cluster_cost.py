@@ -10,8 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from graphs.neighbors.faiss_engine import COPIES_PER_BLOCK
-from graphs.neighbors.pairs import block_size
+from graphs.neighbors.pairs import PAIR_BYTES, block_size
 from pipeline.devices import format_bytes, parse_bytes
 from pipeline.dumping import PART_ROWS
 
@@ -80,7 +79,7 @@ def activation_bytes(size: Size) -> int:
 
 
 def block_rows(size: Size, width: int) -> int:
-    """Return the rows of a block of stage 2: b = M / (16 D), at most n."""
+    """Return the rows of a block of stage 2: b = M / (20 D), at most n."""
     return min(size.samples, block_size(width, size.memory))
 
 
@@ -90,8 +89,8 @@ def blocks(size: Size, width: int) -> int:
 
 
 def pair_memory(size: Size, width: int) -> int:
-    """Return what a task of stage 2 takes: 16 b D bytes, at most M."""
-    return COPIES_PER_BLOCK * 4 * block_rows(size, width) * width
+    """Return what a task of stage 2 takes: 20 b D bytes, at most M."""
+    return PAIR_BYTES * block_rows(size, width) * width
 
 
 def pair_flops(size: Size, width: int) -> int:
@@ -104,7 +103,7 @@ def read_bytes(size: Size, width: int) -> int:
 
     Examples
     --------
-    >>> tight = Size(samples=100, memory=16 * 8 * 50)
+    >>> tight = Size(samples=100, memory=20 * 8 * 50)
     >>> blocks(tight, 8), read_bytes(tight, 8) == 2 * 100 * 8 * 4
     (2, True)
     """

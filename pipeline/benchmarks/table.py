@@ -2,7 +2,7 @@
 
 from typing import Any
 
-HEADER = f"{'id':<4}{'what':<33}{'value':>8}  {'spread':<16}{'target':<10}reached"
+HEADER = f"{'id':<4}{'what':<33}{'value':>8}  {'spread':<17}{'target':<9}reached"
 HUNDRED, SMALL = 100, 0.1
 REACHED = {True: "yes", False: "no", None: "-"}
 
@@ -20,11 +20,11 @@ def row_lines(row: dict[str, Any]) -> list[str]:
     >>> case = {"what": "sum", "value": 4.5, "low": 4.0, "high": 5.0}
     >>> row = case | {"id": "P0", "unit": "x", "relation": ">=", "target": 3, "reached": True}
     >>> row_lines(row | {"cases": [case], "notes": []})
-    ['P0  sum                                  4.5x  4 to 5          >= 3x     yes']
+    ['P0  sum                                  4.5x  4 to 5           >= 3x    yes']
     """
     unit = row["unit"]
     verdict = f"{row['relation']} {row['target']:g}{unit}"
-    lines = [_line(row["id"], row, unit) + f"{verdict:<10}{REACHED[row['reached']]}"]
+    lines = [_line(row["id"], row, unit) + f"{verdict:<9}{REACHED[row['reached']]}"]
     if len(row["cases"]) > 1:
         lines += [_line("", case | {"what": f"  {case['what']}"}, unit) for case in row["cases"]]
     lines += [
@@ -37,7 +37,7 @@ def _line(name: str, values: dict[str, Any], unit: str) -> str:
     spread = ""
     if values["low"] is not None:
         spread = f"{_number(values['low'])} to {_number(values['high'])}"
-    return f"{name:<4}{values['what']:<33}{_number(values['value']) + unit:>8}  {spread:<16}"
+    return f"{name:<4}{values['what']:<33}{_number(values['value']) + unit:>8}  {spread:<17}"
 
 
 def _number(value: float) -> str:

@@ -25,7 +25,7 @@ from pipeline.benchmarks.cluster_cost import (
 )
 
 # 100 rows of 8 values in blocks of 40, 40 and 20
-SIZE = Size(samples=100, widths=(8, 4), k=3, memory=16 * 8 * 40)
+SIZE = Size(samples=100, widths=(8, 4), k=3, memory=20 * 8 * 40)
 RATES = Rates(images=50, flops=1e3, read=1e4, nodes=25)
 
 
@@ -33,7 +33,7 @@ def test_bytes_and_operations_of_a_small_run():
     assert activation_bytes(SIZE) == 100 * (8 + 4) * 4
     assert (block_rows(SIZE, 8), block_rows(SIZE, 4)) == (40, 80)
     assert (blocks(SIZE, 8), blocks(SIZE, 4)) == (3, 2)
-    assert pair_memory(SIZE, 8) == 16 * 40 * 8 == SIZE.memory
+    assert pair_memory(SIZE, 8) == 20 * 40 * 8 == SIZE.memory
     assert pair_flops(SIZE, 8) == 2 * 100 * 100 * 8
     assert read_bytes(SIZE, 8) == 3 * 100 * 8 * 4
     assert link_bytes(SIZE, 8) == 3 * 100 * 3 * (4 + 4)
@@ -85,7 +85,7 @@ def test_any_schedule_lies_between_the_bounds(seconds, workers):
 
 def test_the_table_says_bytes_and_hours():
     lines = cost_lines(SIZE, Rates(images=1, flops=1e3, read=1e9, nodes=100 / 3600), [1, 2])
-    assert lines[0] == "100 samples x 2 layers, k=3, 5 KiB a process"
+    assert lines[0] == "100 samples x 2 layers, k=3, 6.25 KiB a process"
     assert lines[1].split() == ["activations", "on", "disk", "4.69", "KiB"]
     # two layers of one hour each: one worker two hours, two workers one
     assert lines[-2].split()[0::3] == ["1", "2.0"]

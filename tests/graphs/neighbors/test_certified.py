@@ -97,6 +97,30 @@ def test_rows_with_too_many_near_ties_are_repaired(precision):
     assert 400 <= graph.repaired < 500 if precision == "bfloat16" else graph.repaired == 0
 
 
+def test_a_heap_at_the_start_does_not_crowd_the_rest(precision):
+    """Its rows are near ties to everyone, until nearer ones are seen."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(3000, 600)).astype(np.float32)
+    x[:400] = x[0] + 0.03 * rng.normal(size=(400, 600))
+    graph = knn(x, 3, engine="certified", memory=16 << 20)
+    assert_reference(graph, x, 3)
+    assert graph.certified >= 2500
+    assert graph.recomputed == 0
+
+
+def test_short_residuals_of_wide_rows_are_not_lost_in_the_sum(precision):
+    """Residuals so short that sums of them would vanish beside a_i a_j, which is near 1."""
+    width = TERMS * 392
+    length = np.sqrt(392 * 0.95 * 2.0**-25)
+    base = np.ones(width) / np.sqrt(width)
+    signs = [np.where(np.arange(width) // step % 2, -1, 1) for step in (1, 2)]
+    one, two = (sign * length / np.sqrt(width) for sign in signs)
+    rows = [one, one, -one, -one, 0 * one, two, two, -two, -two]
+    x = np.array([base + row for row in rows], np.float32)
+    graph = knn(x, 1, engine="certified")
+    assert graph.indices.ravel().tolist() == [1, 0, 3, 2, 0, 6, 5, 8, 7]
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     n=st.integers(2, 70),
@@ -216,7 +240,11 @@ def test_cuda_without_a_gpu_is_an_error():
 @pytest.mark.parametrize("width", [64, 4096])
 def test_a_gpu_gives_the_same_neighbours(width):
     x = features(3000, width)
-    graph = knn(x, 10, engine="certified", device="cuda")
+    torch.set_float32_matmul_precision("high")  # which is less than the bound allows for
+    try:
+        graph = knn(x, 10, engine="certified", device="cuda")
+    finally:
+        torch.set_float32_matmul_precision("highest")
     other = knn(x, 10, engine="certified", device="cpu")
     np.testing.assert_array_equal(graph.indices, other.indices)
     np.testing.assert_array_equal(graph.weights, other.weights)

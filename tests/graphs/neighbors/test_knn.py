@@ -204,6 +204,9 @@ def test_auto_goes_by_the_number_of_rows():
     ("x", "k", "options", "message"),
     [
         (np.eye(5), 5, {}, "k=5 needs at least 6 samples, this run has 5; lower --k"),
+        (np.eye(5), 2.5, {}, "k=2.5 is no whole number; use --k 3"),
+        (np.eye(5), 1, {"memory": "1GiB"}, "memory='1GiB' is no number of bytes; pass bytes"),
+        (np.eye(5) * 1j, 1, {}, "complex features have no similarity"),
         (np.eye(5), 0, {}, "k=0 leaves a graph without edges; use --k 1"),
         (np.ones(5), 1, {}, r"features of shape \(5,\) are no table"),
         (np.eye(5), 1, {"metric": "l2"}, "no metric 'l2'; choose one of"),
@@ -268,4 +271,5 @@ def test_a_gpu_without_room_for_a_row_is_an_error(small_gpu):
 @pytest.mark.gpu
 def test_a_gpu_gives_the_same_neighbours():
     x = load_digits().data
-    assert_same(knn(x, 5, device="cuda"), knn(x, 5, device="cpu"))
+    cuda, cpu = (knn(x, 5, engine="faiss", device=device) for device in ("cuda", "cpu"))
+    assert_same(cuda, cpu)

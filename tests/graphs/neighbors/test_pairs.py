@@ -125,8 +125,9 @@ def test_only_the_rows_of_the_two_blocks_are_read():
     assert rows.read == [(2, 4), (6, 8)]
 
 
-def test_block_size_counts_four_float32_copies():
-    assert block_size(width=1024, memory=1 << 20) == (1 << 20) // (4 * 4 * 1024)
+def test_block_size_counts_twenty_bytes_a_feature():
+    # two blocks, each as 4-byte unit rows and 2-byte residuals; the rest for reading and tiles
+    assert block_size(width=1024, memory=1 << 20) == (1 << 20) // (20 * 1024)
     assert block_size(width=10**9, memory=1) == 1
 
 
