@@ -94,8 +94,8 @@ def pair_memory(size: Size, width: int) -> int:
 
 
 def pair_flops(size: Size, width: int) -> int:
-    """Return the operations of one layer: 2 n² D, each pair of rows once in each direction."""
-    return 2 * size.samples**2 * width
+    """Return the operations of one layer: n² D, 2 D for each of n² / 2 pairs of rows."""
+    return size.samples**2 * width
 
 
 def read_bytes(size: Size, width: int) -> int:
@@ -191,8 +191,9 @@ def _pairs(size: Size, width: int, rates: Rates) -> Iterator[Task]:
     for i, left in enumerate(rows):
         for j in range(i, len(rows)):
             right = rows[j]
-            read, sides = (left, 1) if i == j else (left + right, 2)
-            flops = sides * 2 * left * right * width
+            # one product serves both directions; of a block with itself, half of it
+            read, products = (left, left * left) if i == j else (left + right, 2 * left * right)
+            flops = products * width
             yield Task(flops / rates.flops + read * width * size.value_bytes / rates.read)
 
 
@@ -231,7 +232,7 @@ def print_cost(
     memory: str = "4GiB",
     workers: str = "1,8,64",
     images_rate: float = 250.0,
-    flops_rate: float = 9e10,
+    flops_rate: float = 2e11,
     read_rate: float = 1.2e8,
     nodes_rate: float = 1e4,
 ) -> None:

@@ -34,7 +34,7 @@ def test_bytes_and_operations_of_a_small_run():
     assert (block_rows(SIZE, 8), block_rows(SIZE, 4)) == (40, 80)
     assert (blocks(SIZE, 8), blocks(SIZE, 4)) == (3, 2)
     assert pair_memory(SIZE, 8) == 20 * 40 * 8 == SIZE.memory
-    assert pair_flops(SIZE, 8) == 2 * 100 * 100 * 8
+    assert pair_flops(SIZE, 8) == 100 * 100 * 8
     assert read_bytes(SIZE, 8) == 3 * 100 * 8 * 4
     assert link_bytes(SIZE, 8) == 3 * 100 * 3 * (4 + 4)
 
