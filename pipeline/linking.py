@@ -1,5 +1,6 @@
 """Linking one layer: what stage 2 does with each of its units, wherever it runs."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -65,7 +66,28 @@ class LayerTask:
         return holds(self.folder.edges(self.layer["index"]), "edges", self.digest)
 
 
-def link_locally(tasks: Sequence[LayerTask], *, memory: int) -> Iterator[list[str]]:
+@dataclass(frozen=True, kw_only=True)
+class Linked:
+    """What stage 2 hears of a layer that is done.
+
+    Attributes
+    ----------
+    notes : list of str
+        What the user should hear of.
+    product : str
+        Engine `certified`: in what rows were multiplied; empty for others.
+    certified, repaired, recomputed : int
+        Engine `certified`: how many rows were settled which way (`KnnGraph`).
+    """
+
+    notes: list[str]
+    product: str
+    certified: int
+    repaired: int
+    recomputed: int
+
+
+def link_locally(tasks: Sequence[LayerTask], *, memory: int) -> Iterator[Linked]:
     """Link layers on this machine, two side by side where both fit into the memory.
 
     While one is searched, the other is read and prepared.
@@ -79,7 +101,7 @@ def link_locally(tasks: Sequence[LayerTask], *, memory: int) -> Iterator[list[st
 
     Yields
     ------
-    list of str
+    Linked
         As `link_layer`.
     """
     half = memory // 2
@@ -94,13 +116,13 @@ def link_locally(tasks: Sequence[LayerTask], *, memory: int) -> Iterator[list[st
         pool.shutdown(cancel_futures=True)
 
 
-def link_layer(task: LayerTask) -> list[str]:
+def link_layer(task: LayerTask) -> Linked:
     """Link the samples of one layer and write its edges.
 
     Returns
     -------
-    list of str
-        What the user should hear of.
+    Linked
+        How it went.
 
     Raises
     ------
@@ -190,8 +212,8 @@ def describe_search(task: LayerTask, graph: KnnGraph) -> list[str]:
     return [f"{task.name}: {'; '.join(said)}"] if said else []
 
 
-def finish_layer(task: LayerTask, graph: KnnGraph) -> list[str]:
-    """Check what was found in one layer, write it, and return what the user should hear of."""
+def finish_layer(task: LayerTask, graph: KnnGraph) -> Linked:
+    """Check what was found in one layer, write it, and return how it went."""
     if graph.zero_rows == graph.n_nodes:
         raise ActivationError(
             f"{task.name}: all {graph.n_nodes} activation rows are zero, they have no direction",
@@ -200,13 +222,38 @@ def finish_layer(task: LayerTask, graph: KnnGraph) -> list[str]:
     path = task.folder.edges(task.layer["index"])
     write_edges(graph, path, layer=task.layer, digest=task.digest)
     notes = describe_search(task, graph)
-    if not graph.zero_rows:
-        return notes
-    return [
-        *notes,
-        f"{task.name}: {graph.zero_rows} of {graph.n_nodes} rows are zero; their similarity to "
-        "everything is 0",
-    ]
+    if graph.zero_rows:
+        notes.append(
+            f"{task.name}: {graph.zero_rows} of {graph.n_nodes} rows are zero; their similarity "
+            "to everything is 0"
+        )
+    return Linked(
+        notes=notes,
+        product=graph.product,
+        certified=graph.certified,
+        repaired=graph.repaired,
+        recomputed=graph.recomputed,
+    )
+
+
+def describe_proofs(linked: Sequence[Linked]) -> dict[str, Any]:
+    """Sum up how the engine `certified` settled the rows of some layers, for the manifest.
+
+    Returns
+    -------
+    dict
+        `products` (how many layers were multiplied in which type), `certified`, `repaired` and
+        `recomputed` rows; empty where another engine searched.
+    """
+    proven = [layer for layer in linked if layer.product]
+    if not proven:
+        return {}
+    return {
+        "products": dict(sorted(Counter(layer.product for layer in proven).items())),
+        "certified": sum(layer.certified for layer in proven),
+        "repaired": sum(layer.repaired for layer in proven),
+        "recomputed": sum(layer.recomputed for layer in proven),
+    }
 
 
 def open_rows(task: LayerTask) -> LayerRows:

@@ -7,7 +7,7 @@ from graphs.runs import Run
 from pipeline.console import command_line, log, plural, progress_bar
 from pipeline.devices import memory_budget, resolve_device, run_folder
 from pipeline.edge_files import edges_digest
-from pipeline.linking import LayerTask, link_locally
+from pipeline.linking import LayerTask, Linked, describe_proofs, link_locally
 from pipeline.linking_pairs import link_on_cluster
 from pipeline.options import Machine, Neighbours, Work
 from pipeline.parallel import open_cluster
@@ -63,7 +63,6 @@ def build_edges(
     check_search(neighbours.engine, recall=neighbours.recall, project=neighbours.project)
     seed = int(source["parameters"]["seed"])
     options = neighbours.digested(samples=samples, seed=seed)
-    engine = explain_engine(neighbours.engine, samples)
     tasks = [
         LayerTask(
             folder=run.repeat(item["variant"], item["repeat"]),
@@ -78,30 +77,52 @@ def build_edges(
         for layer in item["layers"]
     ]
     todo = [task for task in tasks if work.force or not task.finished()]
+    earlier = run.recorded("edges")
+    engine = _explain(todo or tasks) if todo or not earlier else earlier["engine"]
+    done: list[Linked] = []
     with open_cluster(machine, out) as cluster:
         run.sweep()
-        if todo or options != run.recorded("edges").get("parameters"):
+        if todo or options != earlier.get("parameters"):
             run.reopen("edges")
         log.info(
-            "stage 2: %s, k=%d, %s, engine %s",
+            "stage 2: %s, k=%d, %s",
             f"{len(todo)} of {plural(len(tasks), 'graph')} to link"
             if todo
             else "all of it is there, nothing to do",
             neighbours.k,
             neighbours.metric,
-            engine,
         )
+        if todo:
+            log.info("stage 2: engine %s", engine)
         with progress_bar("linking", len(todo), show=work.progress, unit="layers") as advance:
             linked = (
                 link_on_cluster(cluster, todo) if cluster else link_locally(todo, memory=memory)
             )
-            for notes in linked:
-                for note in notes:
+            for layer in linked:
+                for note in layer.notes:
                     log.warning("%s", note)
+                done.append(layer)
                 advance(1)
+    proofs = describe_proofs(done) if todo else earlier.get("proofs", {})
+    if done and proofs:
+        log.info(
+            "stage 2: %d rows certified at once, %d repaired, %d recomputed",
+            proofs["certified"], proofs["repaired"], proofs["recomputed"],
+        )  # fmt: skip
     entry = {"parameters": options, "engine": engine, "device": machine.device}
-    run.finish("edges", entry, command=command_line())
+    run.finish("edges", entry | ({"proofs": proofs} if proofs else {}), command=command_line())
     return out
+
+
+def _explain(tasks: list[LayerTask]) -> str:
+    """Say which engine links these layers, in what it multiplies, and why."""
+    samples, machine, neighbours = tasks[0].samples, tasks[0].machine, tasks[0].neighbours
+    if machine.executor == "ray":  # its processes see for themselves what is fast there
+        return explain_engine(neighbours.engine, samples)
+    width = max(int(task.layer["values"]) for task in tasks)
+    if neighbours.project is not None:
+        width = min(width, neighbours.project)
+    return explain_engine(neighbours.engine, samples, width=width, device=machine.device)
 
 
 if __name__ == "__main__":

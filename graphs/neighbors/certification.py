@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from graphs.errors import ResourceError
 from graphs.neighbors.candidates import Candidates
-from graphs.neighbors.knn_graph import Metric
+from graphs.neighbors.knn_graph import CERTIFIED, RECOMPUTED, REPAIRED, Metric
 from graphs.neighbors.low_precision import Product, Residuals
 from graphs.neighbors.measuring import measure_pairs
 from graphs.neighbors.reading import UnitBlocks
@@ -109,8 +109,8 @@ class Certification:
         The neighbours, after all steps; -1 and ``-inf`` where there are fewer than k.
     zero : ndarray of bool, shape (n,)
         Rows without a direction.
-    repaired, recomputed : int
-        Rows that candidates did not settle.
+    effort : ndarray of uint8, shape (n,)
+        How each row was settled: `CERTIFIED`, `REPAIRED` or `RECOMPUTED`.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class Certification:
         self.n, self.width = rows.shape
         self.k, self.rows, self.metric = k, rows, metric
         self.product, self.plan = product, plan
-        self.repaired = self.recomputed = 0
+        self.effort = np.full(self.n, CERTIFIED, np.uint8)
         self.split = split
 
     def halve(self, error: Exception) -> None:
@@ -280,8 +280,7 @@ class Certification:
                     product(mine[part], far, tile)
                     work.add(part, at + left, near, (tile.cpu().numpy(), tolerance[part]))
         self.indices[rows], self.weights[rows] = work.indices, work.weights
-        self.recomputed += int(work.dense.sum())
-        self.repaired += int((~work.dense).sum())
+        self.effort[rows] = np.where(work.dense, RECOMPUTED, REPAIRED)
 
     def _gather(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """Return the unit vectors of some rows, in rising order."""

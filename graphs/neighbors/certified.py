@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from graphs.errors import ResourceError
 from graphs.neighbors.certification import Certification, plan_blocks
-from graphs.neighbors.knn_graph import Device, KnnGraph, Metric
-from graphs.neighbors.low_precision import Product, choose_precision
+from graphs.neighbors.knn_graph import Device, KnnGraph, Metric, count_efforts
+from graphs.neighbors.low_precision import Product, choose_precision, explain_precision
 from graphs.neighbors.rows import JoinedRows, Rows, unit_rows
 
 SAMPLE = 256  # rows that the mean direction is taken from
@@ -59,6 +59,7 @@ def certified_knn(
         When a feature is NaN or infinite.
     """
     work = _search(rows, k, metric=metric, device=device, memory=memory)
+    certified, repaired, recomputed = count_efforts(work.effort)
     return KnnGraph(
         indices=work.indices,
         weights=work.weights,
@@ -66,10 +67,16 @@ def certified_knn(
         engine="certified",
         exact=True,
         zero_rows=int(work.zero.sum()),
-        certified=work.n - work.repaired - work.recomputed,
-        repaired=work.repaired,
-        recomputed=work.recomputed,
+        product=work.product.precision,
+        certified=certified,
+        repaired=repaired,
+        recomputed=recomputed,
     )
+
+
+def explain_product(width: int, device: Device) -> str:
+    """Say in a few words what this machine multiplies rows of so many features in, and why."""
+    return explain_precision(width, _torch_device(device))
 
 
 def certified_pair(
@@ -80,7 +87,7 @@ def certified_pair(
     metric: Metric,
     device: Device = "auto",
     memory: int | None = None,
-) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.bool_]]:
+) -> Certification:
     """Find the k most similar rows of the other of two blocks, for every row of both.
 
     Parameters
@@ -94,20 +101,16 @@ def certified_pair(
 
     Returns
     -------
-    indices : ndarray of int32, shape (a + b, k)
-        Position in `right` for the rows of `left`, then the other way round; -1 where the other
-        block has fewer than k rows.
-    weights : ndarray of float32, shape (a + b, k)
-        Similarities; ``-inf`` where there is none.
-    zero : ndarray of bool, shape (a + b,)
-        Rows without a direction.
+    Certification
+        Its `indices` are positions in `right` for the rows of `left`, then the other way round; -1
+        where the other block has fewer than k rows.
     """
     split = None if right is None else left.shape[0]
     rows = left if right is None else JoinedRows(left, right)
     work = _search(rows, k, metric=metric, device=device, memory=memory, split=split)
     if split is not None:
         work.indices[:split] -= np.where(work.indices[:split] >= 0, split, 0).astype(np.int32)
-    return work.indices, work.weights, work.zero
+    return work
 
 
 def _search(

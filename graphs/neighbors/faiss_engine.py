@@ -25,6 +25,11 @@ SPARE = 12  # candidates beyond k: enough for almost every row of real features
 # A block is held as read, as unit rows, and once more as the other side of the product.
 COPIES_PER_BLOCK = 4
 TILE_BYTES = 16 << 20
+# What FAISS holds on a GPU at a time: other programs, and torch, need it too. A product of blocks
+# of this size takes longer than bringing them there.
+GPU_VECTORS = 2 << 30
+GPU_QUERIES = 512 << 20
+GPU_SCRATCH = 512 << 20
 
 
 def faiss_knn(
@@ -82,6 +87,8 @@ class Search:
 
     def __init__(self, device: Device) -> None:
         self.resources = faiss.StandardGpuResources() if _use_gpu(device) else None
+        if self.resources is not None:
+            self.resources.setTempMemory(GPU_SCRATCH)
 
     def __call__(
         self, queries: NDArray[np.float32], base: NDArray[np.float32], m: int
@@ -91,7 +98,17 @@ class Search:
         if self.resources is None:
             return faiss.knn(queries, base, m, metric=product)
         try:
-            return faiss.knn_gpu(self.resources, queries, base, m, metric=product)
+            # FAISS wants room for m rows and one more in a chunk
+            least = 4 * base.shape[1] * (m + 1)
+            return faiss.knn_gpu(
+                self.resources,
+                queries,
+                base,
+                m,
+                metric=product,
+                vectorsMemoryLimit=max(GPU_VECTORS, least),
+                queriesMemoryLimit=GPU_QUERIES,
+            )
         except RuntimeError as error:
             if "alloc" not in str(error).lower():
                 raise

@@ -33,8 +33,21 @@ def resolve_engine(engine: Engine, samples: int) -> Engine:
     return "faiss" if samples < CERTIFIED_FROM else "certified"
 
 
-def explain_engine(engine: Engine, samples: int) -> str:
+def explain_engine(
+    engine: Engine, samples: int, *, width: int | None = None, device: Device = "auto"
+) -> str:
     """Say in a few words which engine is taken, and why where that was left open.
+
+    Parameters
+    ----------
+    engine : str
+        As the user chose it.
+    samples : int
+        Rows.
+    width : int, optional
+        Features a row: of the engine `certified`, say also in what this machine multiplies.
+    device : {"auto", "cpu", "cuda"}
+        Where it searches.
 
     Examples
     --------
@@ -42,10 +55,15 @@ def explain_engine(engine: Engine, samples: int) -> str:
     'faiss (auto: fewer than 1500 samples)'
     """
     chosen = resolve_engine(engine, samples)
-    if engine != "auto":
-        return chosen
-    bound = "fewer than" if chosen == "faiss" else "no fewer than"
-    return f"{chosen} (auto: {bound} {CERTIFIED_FROM} samples)"
+    said: str = chosen
+    if engine == "auto":
+        bound = "fewer than" if chosen == "faiss" else "no fewer than"
+        said += f" (auto: {bound} {CERTIFIED_FROM} samples)"
+    if chosen != "certified" or width is None:
+        return said
+    from graphs.neighbors.certified import explain_product  # brings torch
+
+    return f"{said}, {explain_product(width, device)}"
 
 
 def check_k(k: int, samples: int) -> None:
@@ -118,7 +136,7 @@ def knn(
         `auto` takes `certified` from 1,500 rows on, else
         `faiss`; `hnsw` and `ivf` are approximate (`graphs.neighbors.index_search`).
     device : {"auto", "cpu", "cuda"}
-        Where FAISS searches.
+        Where the engine searches.
     memory : int, optional
         Bytes that features may take at a time (all engines but `reference`).
     recall : float, optional

@@ -10,6 +10,9 @@ Metric = Literal["cosine", "pearson"]
 Device = Literal["auto", "cpu", "cuda"]
 IndexName = Literal["hnsw", "ivf"]
 
+# how the engine `certified` settled a row; over several bases the most costly way counts
+CERTIFIED, REPAIRED, RECOMPUTED = range(3)
+
 
 @dataclass(frozen=True, kw_only=True)
 class KnnGraph:
@@ -32,6 +35,9 @@ class KnnGraph:
     certified, repaired, recomputed : int
         Engine `certified`: rows that the first candidates settled, rows that took more of them,
         rows measured against everything.
+    product : str
+        Engine `certified`: the type in which rows were multiplied, `bfloat16` or `float32`;
+        `mixed` where machines of a cluster differ.
     recall, recall_error : float
         Share of the exact neighbours that were found, among the features that were searched, and
         the standard error of its measurement (`graphs.neighbors.recall`); 1 and 0 where the search
@@ -54,6 +60,7 @@ class KnnGraph:
     certified: int = 0
     repaired: int = 0
     recomputed: int = 0
+    product: str = ""
     recall: float = 1.0
     recall_error: float = 0.0
     setting: str = ""
@@ -69,3 +76,15 @@ class KnnGraph:
     def k(self) -> int:
         """Neighbours of each node."""
         return int(self.indices.shape[1])
+
+
+def count_efforts(effort: NDArray[np.uint8]) -> tuple[int, int, int]:
+    """Return how many rows were certified at once, repaired and recomputed.
+
+    Examples
+    --------
+    >>> count_efforts(np.array([0, 2, 0], np.uint8))
+    (2, 0, 1)
+    """
+    certified, repaired, recomputed = np.bincount(effort, minlength=3).tolist()
+    return certified, repaired, recomputed

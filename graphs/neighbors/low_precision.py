@@ -207,11 +207,45 @@ def choose_precision(width: int, device: torch.device) -> Precision:
     device : torch.device
         Where products are computed.
     """
-    return "float32" if width <= NARROW else _probe(device)
+    return "float32" if width <= NARROW else probe(device).precision
+
+
+def explain_precision(width: int, device: torch.device) -> str:
+    """Say in a few words in what rows of so many features are multiplied, and why."""
+    where = "the GPU" if device.type == "cuda" else "the CPU"
+    if width <= NARROW:
+        return f"float32 products on {where}, as no layer has more than {NARROW} values"
+    found = probe(device)
+    if not found.keeps_bound:
+        reason = "bfloat16 breaks its error bound here"
+    elif found.precision == "bfloat16":
+        reason = f"{found.ratio:.1f}x as fast as float32 here"
+    else:
+        reason = f"bfloat16 is {found.ratio:.1f}x as fast here, {FASTER}x would be worth it"
+    return f"{found.precision} products on {where} ({reason})"
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a probe of a device found.
+
+    Attributes
+    ----------
+    precision : {"bfloat16", "float32"}
+        What to multiply in.
+    ratio : float
+        How many times faster bfloat16 was.
+    keeps_bound : bool
+        Whether bfloat16 products were as good as proven.
+    """
+
+    precision: Precision
+    ratio: float
+    keeps_bound: bool = True
 
 
 @functools.cache
-def _probe(device: torch.device) -> Precision:
+def probe(device: torch.device) -> Probe:
     """Time a small product in both types; look whether bfloat16 keeps its bound.
 
     On one core, the two in turns, the shortest of many: so that other work on the machine, which
@@ -238,7 +272,8 @@ def _probe(device: torch.device) -> Precision:
                 taken[precision] = min(taken[precision], time.perf_counter() - start)
                 wrong = np.abs(out.cpu().numpy() - truth) > product.tolerance(*known)[:, None]
                 if precision == "bfloat16" and wrong.any():
-                    return "float32"
+                    return Probe("float32", float("nan"), keeps_bound=False)
     finally:
         torch.set_num_threads(threads)
-    return "bfloat16" if taken["float32"] > FASTER * taken["bfloat16"] else "float32"
+    ratio = taken["float32"] / taken["bfloat16"]
+    return Probe("bfloat16" if ratio > FASTER else "float32", ratio)

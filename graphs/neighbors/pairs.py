@@ -8,7 +8,7 @@ lower index.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -19,7 +19,7 @@ from graphs.neighbors.faiss_engine import (
     Search,
     neighbors_among,
 )
-from graphs.neighbors.knn_graph import Device, KnnGraph, Metric
+from graphs.neighbors.knn_graph import Device, KnnGraph, Metric, count_efforts
 from graphs.neighbors.rows import RowRange, Rows, unit_rows
 from graphs.neighbors.select import best
 
@@ -43,6 +43,10 @@ class BlockLinks:
         Their similarities; -inf where there is no neighbour.
     zero_rows : int
         How many of `rows` have no direction.
+    effort : ndarray of uint8, shape (q,), or None
+        Engine `certified`: how each row was settled, over all bases the most costly way.
+    product : str
+        Engine `certified`: in what rows were multiplied.
     """
 
     rows: range
@@ -50,6 +54,8 @@ class BlockLinks:
     indices: NDArray[np.int32]
     weights: NDArray[np.float32]
     zero_rows: int
+    effort: NDArray[np.uint8] | None = None
+    product: str = ""
 
 
 @dataclass(frozen=True)
@@ -186,7 +192,7 @@ def _certified(
 
     other = None if first == second else RowRange(rows, second)
     try:
-        indices, weights, zero = certified_pair(
+        work = certified_pair(
             RowRange(rows, first),
             other,
             k,
@@ -203,12 +209,19 @@ def _certified(
         BlockLinks(
             rows=mine,
             base=base,
-            indices=np.where(indices[part] >= 0, indices[part] + np.int32(base.start), -1),
-            weights=weights[part],
-            zero_rows=int(np.count_nonzero(zero[part])),
+            indices=_shifted(work.indices[part], base.start),
+            weights=work.weights[part],
+            zero_rows=int(np.count_nonzero(work.zero[part])),
+            effort=work.effort[part],
+            product=work.product.precision,
         )
         for mine, base, part in (sides[:1] if other is None else sides)
     )
+
+
+def _shifted(indices: NDArray[np.int32], start: int) -> NDArray[np.int32]:
+    """Count positions from the first row of all, not of the block; -1 stays."""
+    return np.where(indices >= 0, indices + np.int32(start), np.int32(-1))
 
 
 def merge_blocks(parts: Iterable[BlockLinks]) -> BlockLinks:
@@ -240,14 +253,21 @@ def merge_blocks(parts: Iterable[BlockLinks]) -> BlockLinks:
             np.concatenate((merged.indices, part.indices), axis=1),
             merged.indices.shape[1],
         )
-        merged = BlockLinks(
-            rows=merged.rows,
+        merged = replace(
+            merged,
             base=range(merged.base.start, part.base.stop),
             indices=indices,
             weights=weights,
-            zero_rows=merged.zero_rows,
+            effort=None
+            if merged.effort is None or part.effort is None
+            else np.maximum(merged.effort, part.effort),
+            product=_one_of({merged.product, part.product}),
         )
     return merged
+
+
+def _one_of(products: set[str]) -> str:
+    return products.pop() if len(products) == 1 else "mixed"
 
 
 def merge_pairs(blocks: Iterable[BlockLinks], *, metric: Metric, engine: str) -> KnnGraph:
@@ -291,6 +311,8 @@ def merge_pairs(blocks: Iterable[BlockLinks], *, metric: Metric, engine: str) ->
                 f"rows {start} to {block.rows.stop} of {n} are not compared with all others",
                 "link every pair of blocks",
             )
+    efforts = [block.effort for block in merged if block.effort is not None]
+    counts = count_efforts(np.concatenate(efforts)) if efforts else (0, 0, 0)
     return KnnGraph(
         indices=np.concatenate([block.indices for block in merged]),
         weights=np.concatenate([block.weights for block in merged]),
@@ -298,4 +320,8 @@ def merge_pairs(blocks: Iterable[BlockLinks], *, metric: Metric, engine: str) ->
         engine=engine,
         exact=True,
         zero_rows=sum(block.zero_rows for block in merged),
+        product=_one_of({block.product for block in merged}),
+        certified=counts[0],
+        repaired=counts[1],
+        recomputed=counts[2],
     )

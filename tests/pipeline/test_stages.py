@@ -1,6 +1,8 @@
 """The three stages, end to end on small real images."""
 
 import json
+import logging
+import shutil
 import sys
 from pathlib import Path
 
@@ -420,3 +422,22 @@ def published_run(tmp_path_factory):
         features=Features(layers="reference"),
         outputs=Outputs(published=data / "published_curves.csv"),
     )
+
+
+def test_the_manifest_says_how_neighbours_were_proven(run_folder, tmp_path, caplog):
+    out = tmp_path / "proven"
+    shutil.copytree(run_folder, out)
+    with caplog.at_level(logging.INFO, "stratagraph"):
+        build_edges(out, neighbours=Neighbours(k=4, engine="certified"))
+    entry = Run(out).stage("edges")
+    proofs = entry["proofs"]
+    # 120 rows in 2 repeats of 4 layers
+    layers = len(Run(out).stage("activations")["sets"][0]["layers"])
+    assert sum(proofs["products"].values()) == 2 * layers
+    assert proofs["certified"] + proofs["repaired"] + proofs["recomputed"] == 120 * 2 * layers
+    assert entry["engine"].startswith("certified, ")
+    assert " products on the " in entry["engine"]
+    assert f"stage 2: engine {entry['engine']}" in caplog.messages
+    build_edges(out, neighbours=Neighbours(k=4, engine="certified"))  # nothing to do
+    again = Run(out).stage("edges")
+    assert (again["engine"], again["proofs"]) == (entry["engine"], proofs)

@@ -7,8 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphs.errors import ResourceError
-from graphs.neighbors import certification, certified, knn
-from graphs.neighbors.low_precision import TERMS, Product, choose_precision
+from graphs.neighbors import certification, certified, knn, low_precision
+from graphs.neighbors.low_precision import (
+    TERMS,
+    Probe,
+    Product,
+    choose_precision,
+    explain_precision,
+)
 
 CPU = torch.device("cpu")
 PRECISIONS = ("bfloat16", "float32")
@@ -195,11 +201,31 @@ def test_the_probe_refuses_a_product_that_breaks_the_bound(monkeypatch):
         out.copy_(left.values.float() @ right.values.float().T * 1.1)
 
     monkeypatch.setattr(Product, "__call__", sloppy)
-    choose_precision.__globals__["_probe"].cache_clear()
+    choose_precision.__globals__["probe"].cache_clear()
     try:
         assert choose_precision(4096, CPU) == "float32"
+        assert explain_precision(4096, CPU) == (
+            "float32 products on the CPU (bfloat16 breaks its error bound here)"
+        )
     finally:
-        choose_precision.__globals__["_probe"].cache_clear()
+        choose_precision.__globals__["probe"].cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (Probe("bfloat16", 3.21), "bfloat16 products on the CPU (3.2x as fast as float32 here)"),
+        (
+            Probe("float32", 0.5),
+            "float32 products on the CPU (bfloat16 is 0.5x as fast here, 1.5x would be worth it)",
+        ),
+    ],
+)
+def test_what_the_machine_multiplies_in_is_explained(monkeypatch, found, said):
+    monkeypatch.setattr(low_precision, "probe", lambda device: found)
+    assert choose_precision(513, CPU) == found.precision
+    assert explain_precision(513, CPU) == said
+    assert explain_precision(512, CPU).startswith("float32 products on the CPU, as no layer")
 
 
 def test_a_device_without_room_gets_half_as_much(monkeypatch):

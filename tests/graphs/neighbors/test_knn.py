@@ -236,13 +236,30 @@ def test_cuda_without_a_gpu_is_an_error():
         knn(np.eye(4), 1, device="cuda")
 
 
+class Resources:
+    def setTempMemory(self, size):  # noqa: N802 (FAISS' name)
+        assert size <= 1 << 30
+
+
 @pytest.fixture
 def small_gpu(monkeypatch):
     """FAISS as on a GPU with room for `limit` base rows."""
     import faiss
 
     def install(limit):
-        def knn_gpu(_, queries, base, m, metric):
+        def knn_gpu(
+            _,
+            queries,
+            base,
+            m,
+            metric,
+            *,
+            vectorsMemoryLimit,
+            queriesMemoryLimit,
+        ):
+            # as FAISS asks for
+            assert vectorsMemoryLimit >= 4 * base.shape[1] * (m + 1)
+            assert queriesMemoryLimit >= 4 * queries.shape[1] + 12 * m
             if len(base) > limit:
                 raise RuntimeError(
                     "Error: 'err == cudaSuccess' failed: StandardGpuResources: alloc"
@@ -250,7 +267,7 @@ def small_gpu(monkeypatch):
             return faiss.knn(queries, base, m, metric=metric)
 
         monkeypatch.setattr(faiss, "knn_gpu", knn_gpu)
-        monkeypatch.setattr(faiss, "StandardGpuResources", object)
+        monkeypatch.setattr(faiss, "StandardGpuResources", Resources)
         monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1)
 
     return install

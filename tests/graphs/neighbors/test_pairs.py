@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -174,3 +176,33 @@ def test_a_number_that_is_not_finite_is_named():
     x[3, 1] = np.nan
     with pytest.raises(ActivationError, match="row 3 of the features holds NaN"):
         link_pair(x, range(2), range(2, 4), k=1, metric="cosine", device="cpu")
+
+
+def test_rows_are_counted_once_by_what_they_took_at_most():
+    x = np.eye(4)
+    links = link_pair(x, range(4), range(4), k=1, metric="cosine", engine="certified")[0]
+    parts = [
+        replace(links, base=range(2), effort=np.array([0, 1, 2, 0], np.uint8)),
+        replace(links, base=range(2, 4), effort=np.array([0, 0, 1, 1], np.uint8)),
+    ]
+    graph = merge_pairs(parts, metric="cosine", engine="certified")
+    assert (graph.certified, graph.repaired, graph.recomputed) == (1, 2, 1)
+
+
+def test_rows_that_cannot_be_told_apart_are_recomputed_in_pairs_too():
+    x = 1 + 1e-6 * np.random.default_rng(0).normal(size=(1200, 700)).astype(np.float32)
+    first, second = block_ranges(1200, 600)
+    there, back = link_pair(x, first, second, k=3, metric="cosine", engine="certified")
+    assert (there.effort == 2).all()
+    assert (back.effort == 2).all()
+    assert there.product in ("bfloat16", "float32")
+
+
+def test_machines_that_multiply_in_different_types_are_said():
+    x = np.eye(4)
+    links = link_pair(x, range(4), range(4), k=1, metric="cosine", engine="certified")[0]
+    halves = [
+        replace(links, base=range(2), product="bfloat16"),
+        replace(links, base=range(2, 4), product="float32"),
+    ]
+    assert merge_pairs(halves, metric="cosine", engine="certified").product == "mixed"
