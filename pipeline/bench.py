@@ -1,6 +1,5 @@
 """`stratagraph bench`: how fast it is, against what it should be."""
 
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -8,17 +7,16 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from graphs.errors import DataError, StratagraphError
+from graphs.errors import StratagraphError
 from graphs.files import write_json
 from pipeline.benchmarks.machine import describe_machine
 from pipeline.benchmarks.registry import BENCHMARKS
 from pipeline.benchmarks.result import summarize
-from pipeline.benchmarks.setting import Setting
+from pipeline.benchmarks.setting import Setting, data_folder
 from pipeline.benchmarks.table import HEADER, row_lines
 from pipeline.console import log
 from pipeline.devices import require_writable
 
-DATA_VARIABLE = "STRATAGRAPH_DATA"
 BUSY = 0.5  # load average of a machine that does something else besides
 
 
@@ -61,7 +59,7 @@ def run_benchmarks(
     RunError, ResourceError
         When `out` cannot be written or the disk has no room.
     """
-    names, folder = _chosen(only), _data_folder(data)
+    names, folder = _chosen(only), data_folder(data)
     require_writable(out.parent)
     out.parent.mkdir(parents=True, exist_ok=True)
     machine = describe_machine()
@@ -99,15 +97,3 @@ def _chosen(only: str | None) -> list[str]:
     if not wanted:
         raise StratagraphError("--only names no benchmark", f"choose from {', '.join(BENCHMARKS)}")
     return [name for name in BENCHMARKS if name in wanted]
-
-
-def _data_folder(data: Path | None) -> Path | None:
-    named = data if data is not None else os.environ.get(DATA_VARIABLE)
-    if not named:
-        return None
-    folder = Path(named).expanduser()
-    if not folder.is_dir():
-        raise DataError(
-            f"the data folder {folder} does not exist", f"check --data or {DATA_VARIABLE}"
-        )
-    return folder

@@ -76,7 +76,9 @@ def open_cluster(machine: Machine, root: Path | None = None) -> Iterator["Cluste
         if not joined:
             _join(ray, cluster_address(machine.ray_address))
         try:
-            yield Cluster(ray, machine.device)
+            cluster = Cluster(ray, machine.device)
+            log.info("on a Ray cluster, %s at a time", plural(cluster.workers, "task"))
+            yield cluster
         finally:
             if not joined:
                 ray.shutdown()

@@ -7,10 +7,14 @@ million samples in 50 layers.
 import heapq
 import math
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from graphs.neighbors.pairs import PAIR_BYTES, block_size
+from pipeline.benchmarks.rates import Rates, measure_rates
+from pipeline.benchmarks.setting import Setting, data_folder
 from pipeline.devices import format_bytes, parse_bytes
 from pipeline.dumping import PART_ROWS
 
@@ -43,28 +47,6 @@ class Size:
     k: int = 10
     value_bytes: int = 4
     memory: int = 4 << 30
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rates:
-    """What one process does in a second; measured.
-
-    Attributes
-    ----------
-    images : float
-        Images through the network and into shards.
-    flops : float
-        Floating-point operations of the search, 2 D for each pair of rows.
-    read : float
-        Bytes of activations read and scaled to unit rows.
-    nodes : float
-        Nodes measured in stage 3, of one layer.
-    """
-
-    images: float
-    flops: float
-    read: float
-    nodes: float
 
 
 def activation_bytes(size: Size) -> int:
@@ -223,6 +205,20 @@ def cost_lines(size: Size, rates: Rates, workers: Sequence[int]) -> list[str]:
     return lines
 
 
+def rate_line(rates: Rates) -> str:
+    """Return the rates in one line.
+
+    Examples
+    --------
+    >>> rate_line(Rates(images=250, flops=2e11, read=1.2e8, nodes=1e4))
+    'a second: 250 images, 2e+11 operations, 1.2e+08 bytes read, 1e+04 nodes'
+    """
+    return (
+        f"a second: {rates.images:.3g} images, {rates.flops:.2g} operations, "
+        f"{rates.read:.2g} bytes read, {rates.nodes:.2g} nodes"
+    )
+
+
 def print_cost(
     *,
     samples: int = 1_000_000,
@@ -231,10 +227,11 @@ def print_cost(
     dtype_bytes: int = 4,
     memory: str = "4GiB",
     workers: str = "1,8,64",
-    images_rate: float = 250.0,
-    flops_rate: float = 2e11,
-    read_rate: float = 1.2e8,
-    nodes_rate: float = 1e4,
+    images_rate: float = 600.0,
+    flops_rate: float = 1.8e11,
+    read_rate: float = 5e8,
+    nodes_rate: float = 3e3,
+    measure: bool = False,
 ) -> None:
     """Print what a run costs on paper (bytes, operations) and by simulation (hours).
 
@@ -260,6 +257,9 @@ def print_cost(
         Bytes a second that one process reads and scales.
     nodes_rate
         Nodes a second of one process in stage 3.
+    measure
+        Measure the four rates on one core of this machine first (a minute), with real images and
+        weights where STRATAGRAPH_DATA is set; rates that are given do not count.
     """
     size = Size(
         samples=samples,
@@ -269,6 +269,10 @@ def print_cost(
         memory=parse_bytes(memory),
     )
     rates = Rates(images=images_rate, flops=flops_rate, read=read_rate, nodes=nodes_rate)
+    if measure:
+        with tempfile.TemporaryDirectory(prefix="rates-") as scratch:
+            rates = measure_rates(Setting(scratch=Path(scratch), data=data_folder(None)))
+        sys.stdout.write(rate_line(rates) + "\n")
     counts = [int(count) for count in workers.split(",")]
     sys.stdout.write("\n".join(cost_lines(size, rates, counts)) + "\n")
 

@@ -1,14 +1,17 @@
 """What every benchmark is given, and what it gives back."""
 
 import gc
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from graphs.errors import DataError
 from pipeline.console import log
 
 Seconds = tuple[float, ...]
+DATA_VARIABLE = "STRATAGRAPH_DATA"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +111,30 @@ class Measured:
     input: str
     notes: tuple[Note, ...] = ()
     points: tuple[dict[str, float | str], ...] = ()
+
+
+def data_folder(data: Path | None) -> Path | None:
+    """Return the folder of real images and weights, where one is named.
+
+    Parameters
+    ----------
+    data : Path or None
+        As the user gave it; without it the environment variable STRATAGRAPH_DATA counts.
+
+    Raises
+    ------
+    DataError
+        When it does not exist.
+    """
+    named = data if data is not None else os.environ.get(DATA_VARIABLE)
+    if not named:
+        return None
+    folder = Path(named).expanduser()
+    if not folder.is_dir():
+        raise DataError(
+            f"the data folder {folder} does not exist", f"check --data or {DATA_VARIABLE}"
+        )
+    return folder
 
 
 def alternate(

@@ -14,14 +14,14 @@ from graphs.errors import DataError, RunError, StratagraphError
 from graphs.export import check_gephi, write_dynamic_gexf, write_layer_graphml
 from graphs.modularity import modularity
 from graphs.neighbors import knn
-from pipeline.bench import DATA_VARIABLE, run_benchmarks
+from pipeline.bench import run_benchmarks
 from pipeline.benchmarks import whole_demo
 from pipeline.benchmarks.graph_files import networkx_dynamic, random_dynamic
 from pipeline.benchmarks.images import IMAGES, prepare
 from pipeline.benchmarks.paper_algorithm import paper_modularity
 from pipeline.benchmarks.registry import BENCHMARKS
 from pipeline.benchmarks.result import Benchmark, summarize
-from pipeline.benchmarks.setting import Case, Measured, Note, Setting, alternate
+from pipeline.benchmarks.setting import DATA_VARIABLE, Case, Measured, Note, Setting, alternate
 from pipeline.benchmarks.table import HEADER, row_lines
 from pipeline.console import log
 

@@ -1,11 +1,12 @@
 import math
+import os
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.benchmarks.cluster_cost import (
-    Rates,
     Size,
     Task,
     activation_bytes,
@@ -23,6 +24,8 @@ from pipeline.benchmarks.cluster_cost import (
     stage2_tasks,
     stage3_tasks,
 )
+from pipeline.benchmarks.rates import Rates, measure_rates
+from pipeline.benchmarks.setting import Setting
 
 # 100 rows of 8 values in blocks of 40, 40 and 20
 SIZE = Size(samples=100, widths=(8, 4), k=3, memory=20 * 8 * 40)
@@ -103,3 +106,14 @@ def test_widths():
     assert parse_widths("16384x17,8192,4096x2") == (16384,) * 17 + (8192, 4096, 4096)
     with pytest.raises(ValueError, match="invalid literal"):
         parse_widths("many")
+
+
+def test_rates_are_measured_on_one_core_and_threads_come_back(tmp_path):
+    before = torch.get_num_threads(), os.sched_getaffinity(0), os.environ.get("OMP_NUM_THREADS")
+    rates = measure_rates(Setting(scratch=tmp_path, quick=True))
+    assert rates.images > 0
+    assert rates.flops > 0
+    assert rates.read > 0
+    assert rates.nodes != 0
+    after = torch.get_num_threads(), os.sched_getaffinity(0), os.environ.get("OMP_NUM_THREADS")
+    assert after == before
