@@ -17,6 +17,7 @@ from graphs.errors import ResourceError, StratagraphError
 from graphs.files import TEMPORARY
 from graphs.places import remote, resolve_folder
 from pipeline.cluster_address import LOCAL, cluster_address
+from pipeline.console import log, plural
 from pipeline.options import Machine
 
 RETRIES = 3  # how often the same work is begun again after its process died
