@@ -11,7 +11,14 @@ import pyarrow as pa
 from graphs.errors import SchemaError
 
 TableName = Literal[
-    "nodes", "activations", "edges", "layers", "classes", "communities", "node_metrics"
+    "nodes",
+    "activations",
+    "edges",
+    "layers",
+    "classes",
+    "communities",
+    "node_metrics",
+    "ablation",
 ]
 TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
 VERSION = 1
@@ -103,6 +110,19 @@ COLUMNS: dict[TableName, pa.Schema] = {
             _column("strength", pa.float64()),
             _column("own_class_weight", pa.float64()),
             _column("core_number", pa.int32()),
+        ]
+    ),
+    # of the studies
+    "ablation": pa.schema(
+        [
+            _column("varied", pa.string()),
+            _column("setting_a", pa.string()),
+            _column("setting_b", pa.string()),
+            _column("n_layers", pa.int32()),
+            _column("spearman", pa.float64(), null=True),
+            _column("kendall", pa.float64(), null=True),
+            _column("largest_difference", pa.float64()),
+            _column("layer", pa.string()),
         ]
     ),
 }

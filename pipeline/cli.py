@@ -40,7 +40,15 @@ COMMANDS = {
         "pipeline.export_command:export_graphs",
         "Write the graphs of a run for Gephi again.",
     ),
+    "study ablation": (
+        "pipeline.studies.ablation:study_ablation",
+        "See how the curve depends on k, samples, metric, layers and pooling.",
+    ),
     "bench": ("pipeline.bench:run_benchmarks", "Time stratagraph against what it replaces."),
+}
+# what commands of two words have in common
+GROUPS = {
+    "study": "Compare variants of a run; each ends in a table, a figure and a sentence.",
 }
 
 
@@ -69,8 +77,14 @@ def _build(tokens: Sequence[str]) -> App:
         print_error=False,
         suppress_keyboard_interrupt=False,
     )
-    for place, (name, (path, summary)) in enumerate(COMMANDS.items()):
-        app.command(path, name=name, help=None if name in tokens else summary, sort_key=place)
+    groups = {name: App(name=name, help=text) for name, text in GROUPS.items()}
+    for place, (title, (path, summary)) in enumerate(COMMANDS.items()):
+        group, _, name = title.rpartition(" ")
+        home = groups[group] if group else app
+        home.command(path, name=name, help=None if name in tokens else summary, sort_key=place)
+        if group and groups[group].sort_key is None:
+            groups[group].sort_key = place
+            app.command(groups[group])
     return app
 
 

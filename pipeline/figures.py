@@ -36,8 +36,34 @@ def save_figure(
     list of str
         Names of the files.
     """
+
+    def panel(figure: Figure) -> None:
+        draw(figure.subplots())
+
+    return save_panels(path, panel, size=size)
+
+
+def save_panels(
+    path: Path, draw: Callable[[Figure], object], *, size: tuple[float, float]
+) -> list[str]:
+    """Draw on a new figure and save it as `save_figure` does.
+
+    Parameters
+    ----------
+    path : Path
+        Without suffix.
+    draw : callable
+        Draws on the figure it is given.
+    size : tuple of float
+        Width and height in inches.
+
+    Returns
+    -------
+    list of str
+        Names of the files.
+    """
     figure = Figure(figsize=size, layout="constrained")
-    draw(figure.subplots())
+    draw(figure)
     names = []
     for kind in FORMATS:
         target = path.with_name(f"{path.name}.{kind}")

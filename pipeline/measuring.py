@@ -1,4 +1,7 @@
-"""Stage 3 on a cluster: a task measures a layer, another matches it to the layer before."""
+"""Measuring the layers of stage 3, here or on a cluster.
+
+On a cluster a task measures a layer, another matches it to the layer before.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -8,6 +11,14 @@ from numpy.typing import NDArray
 from graphs.measures import LayerMeasures
 from pipeline.graph_sets import GraphSet
 from pipeline.parallel import Cluster, Ref
+
+
+def measure_here(sets: Sequence[GraphSet]) -> Iterator[None]:
+    """Measure the layers of all node sets on this machine; give None for each layer."""
+    for graphs in sets:
+        for position in range(len(graphs.layers)):
+            graphs.measure(position)
+            yield
 
 
 def measure_on_cluster(cluster: Cluster, sets: Sequence[GraphSet]) -> Iterator[None]:

@@ -1,7 +1,6 @@
 """Stage 3: k-NN edges in; metric tables, figures and graph files out."""
 
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from pipeline.console import command_line, log, plural, progress_bar
 from pipeline.devices import run_folder
 from pipeline.figures import draw_figures, find_published
 from pipeline.graph_sets import TABLES, GraphSet
-from pipeline.measuring import export_on_cluster, measure_on_cluster
+from pipeline.measuring import export_on_cluster, measure_here, measure_on_cluster
 from pipeline.options import Machine, Outputs, Work
 from pipeline.parallel import Cluster, open_cluster
 from pipeline.summary import curve_table, reading
@@ -100,7 +99,7 @@ def _measure(
     total = sum(len(item.layers) for item in sets)
     log.info("stage 3: %s of %d nodes to measure", plural(total, "graph"), sets[0].n_nodes)
     with progress_bar("measuring", total, show=work.progress, unit="graphs") as advance:
-        for _ in measure_on_cluster(cluster, sets) if cluster else _measure_here(sets):
+        for _ in measure_on_cluster(cluster, sets) if cluster else measure_here(sets):
             advance(1)
     with progress_bar("exporting", len(sets), show=work.progress, unit="repeats") as advance:
         if cluster:
@@ -110,13 +109,6 @@ def _measure(
             files += item.export(gzip=outputs.gzip)
             advance(1)
     return files
-
-
-def _measure_here(sets: list[GraphSet]) -> Iterator[None]:
-    for item in sets:
-        for position in range(len(item.layers)):
-            item.measure(position)
-            yield
 
 
 def _finished(run: Run, entry: dict[str, Any]) -> bool:

@@ -1,0 +1,92 @@
+"""Whether curves have the same shape: rank correlation and distance between them."""
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from graphs.errors import TableError
+
+
+def compare_curves(curves: pd.DataFrame) -> pd.DataFrame:
+    """Compare the mean curves of settings, those of the same varied quantity with each other.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        The table `layers` of several settings, with the columns ``varied`` (what was varied) and
+        ``setting`` (its value).
+
+    Returns
+    -------
+    DataFrame
+        One row a pair of settings: ``varied, setting_a, setting_b``; ``n_layers`` that both have,
+        by name; ``spearman`` and ``kendall`` over these (NaN for fewer than three, or where a
+        curve is constant); ``largest_difference`` of Q, |Q_a − Q_b|, and its ``layer``. Pairs of
+        which no layer is the same are left out.
+
+    Raises
+    ------
+    TableError
+        When a column is missing.
+
+    Notes
+    -----
+    Spearman's rho and Kendall's tau-b, by SciPy.
+
+    Examples
+    --------
+    >>> one = pd.DataFrame({"layer": list("abc"), "layer_index": range(3), "varied": "k"})
+    >>> both = [
+    ...     one.assign(setting="3", modularity=[0.1, 0.3, 0.2]),
+    ...     one.assign(setting="5", modularity=[0.0, 0.3, 0.1]),
+    ... ]
+    >>> row = compare_curves(pd.concat(both)).iloc[0]
+    >>> round(row["spearman"], 6), round(row["largest_difference"], 6), row["layer"]
+    (1.0, 0.1, 'a')
+    """
+    for column in ("varied", "setting", "layer", "modularity"):
+        if column not in curves.columns:
+            raise TableError(
+                f"the curves have no column {column!r}", "give varied, setting, layer, modularity"
+            )
+    return pd.DataFrame(list(_pairs(curves)), columns=list(_NAMES)).astype(_NAMES)
+
+
+_NAMES = {
+    "varied": "string",
+    "setting_a": "string",
+    "setting_b": "string",
+    "n_layers": "int32",
+    "spearman": "float64",
+    "kendall": "float64",
+    "largest_difference": "float64",
+    "layer": "string",
+}
+
+
+def _pairs(curves: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    for varied, rows in curves.groupby("varied", sort=False):
+        means = rows.groupby(["setting", "layer"], sort=False)["modularity"].mean()
+        for a, b in combinations(rows["setting"].unique(), 2):
+            both = pd.concat([means[a], means[b]], axis=1, join="inner").to_numpy()
+            if not len(both):
+                continue
+            left, right = both.T
+            names = means[a].index.intersection(means[b].index, sort=False)
+            worst = int(np.argmax(np.abs(left - right)))
+            # a constant curve has no ranks
+            ranked = len(both) > 2 and np.ptp(left) > 0 and np.ptp(right) > 0
+            yield {
+                "varied": varied,
+                "setting_a": a,
+                "setting_b": b,
+                "n_layers": len(both),
+                "spearman": stats.spearmanr(left, right).statistic if ranked else np.nan,
+                "kendall": stats.kendalltau(left, right).statistic if ranked else np.nan,
+                "largest_difference": abs(left[worst] - right[worst]),
+                "layer": names[worst],
+            }

@@ -1,0 +1,124 @@
+"""The folder of a study: the runs it is made of, the tables of its variants, what came out."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from graphs.errors import RunError
+from graphs.files import read_json, remove_tree, sweep, write_json
+from graphs.measures import MetricTables
+from graphs.places import resolve_folder
+from graphs.runs import METRIC_TABLES, MetricTable, holds, versions
+from graphs.tables import read_frame, write_table
+from pipeline.console import command_line
+from pipeline.devices import require_writable
+from pipeline.graph_sets import TABLES
+
+FORMAT = "study/1"
+
+
+class StudyFolder:
+    """A study on disk.
+
+    ``study.json`` says what it is and is written last; ``runs/NAME`` are ordinary run folders;
+    ``variants/NAME`` keeps the tables of a finished variant; ``metrics`` and ``figures`` hold what
+    the user looks at.
+
+    Parameters
+    ----------
+    root : Path
+        The folder; it need not exist yet.
+    kind : str
+        Name of the study: ``ablation``.
+    force : bool
+        Remove what an earlier study left.
+
+    Raises
+    ------
+    RunError
+        When the folder holds something else.
+    """
+
+    def __init__(self, root: Path, kind: str, *, force: bool = False) -> None:
+        self.root, self.kind = resolve_folder(root), kind
+        self.record_path = self.root / "study.json"
+        self.figures = self.root / "figures"
+        self._refuse_others()
+        require_writable(self.root)
+        if force:
+            for place in ("variants", "runs", "metrics", "figures"):
+                remove_tree(self.root / place)
+            self.record_path.unlink(missing_ok=True)
+        self.root.mkdir(parents=True, exist_ok=True)
+        if not self.record_path.exists():
+            write_json(self.record_path, {"stratagraph": FORMAT, "study": kind, "state": "begun"})
+        sweep(self.root)
+
+    def _refuse_others(self) -> None:
+        if self.root.exists() and not self.root.is_dir():
+            raise RunError(f"{self.root} is a file, not a folder", "choose another --out")
+        if self.record_path.exists():
+            found = read_json(self.record_path)
+            if found.get("stratagraph") != FORMAT or found.get("study") != self.kind:
+                raise RunError(
+                    f"{self.root} holds a study {found.get('study')!r}, this one is {self.kind!r}",
+                    "choose another --out",
+                )
+        elif self.root.is_dir() and any(self.root.iterdir()):
+            raise RunError(f"{self.root} holds files that are no study", "choose another --out")
+
+    def run(self, name: str) -> Path:
+        """Return the folder of one of the runs."""
+        return self.root / "runs" / name
+
+    def table(self, name: str) -> Path:
+        """Return the path of a table of the study, of all variants."""
+        return self.root / "metrics" / f"{name}.parquet"
+
+    def variant_table(self, variant: str, name: MetricTable) -> Path:
+        """Return the path of a metric table of one variant."""
+        return self.root / "variants" / variant / f"{name}.parquet"
+
+    def holds(self, variant: str, digest: str) -> bool:
+        """Whether the tables of a variant are there, made from these inputs."""
+        return all(
+            holds(self.variant_table(variant, name), TABLES[name], digest) for name in METRIC_TABLES
+        )
+
+    def read(self, variant: str) -> MetricTables:
+        """Read the tables of a variant."""
+        return MetricTables(
+            **{
+                name: read_frame(self.variant_table(variant, name), TABLES[name])
+                for name in METRIC_TABLES
+            }
+        )
+
+    def write(self, variant: str, tables: MetricTables, digest: str) -> None:
+        """Write the tables of a variant."""
+        for name in METRIC_TABLES:
+            path = self.variant_table(variant, name)
+            write_table(getattr(tables, name), path, TABLES[name], metadata={"digest": digest})
+
+    def write_metrics(self, tables: MetricTables) -> None:
+        """Write the metric tables of all variants, as ``RUN/metrics`` has them of one."""
+        for field in fields(MetricTables):
+            name: MetricTable = field.name  # type: ignore[assignment]  # they are the same names
+            write_table(getattr(tables, name), self.table(name), TABLES[name])
+
+    def finish(self, parameters: Mapping[str, Any], *, reading: str, files: list[str]) -> None:
+        """Record the study as done. Called last."""
+        write_json(
+            self.record_path,
+            {
+                "stratagraph": FORMAT,
+                "study": self.kind,
+                "state": "done",
+                "command": command_line(),
+                "parameters": dict(parameters),
+                "versions": versions(),
+                "reading": reading,
+                "figures": files,
+            },
+        )
