@@ -1,9 +1,9 @@
-"""`stratagraph study ablation`: does the shape of the curve depend on the settings?"""
+"""`stratagraph study ablation`: whether the shape of the curve depends on the settings."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import pandas as pd
 from cyclopts import Group, Parameter
@@ -159,14 +159,14 @@ def vary(base: Variant, grid: Grid, data: ImageData) -> Iterator[Setting]:
     for size in _sizes(grid, base, data):
         yield _setting("samples", size, replace(base, images=replace(base.images, samples=size)))
     for metric in _choices(grid.metrics, "--metrics", get_args(Metric)):
-        changed: Any = replace(base.neighbours, metric=metric)
+        changed = replace(base.neighbours, metric=cast("Metric", metric))
         yield _setting("metric", metric, replace(base, neighbours=changed))
     for preset in _words(grid.presets, ";"):
         yield _setting(
             "layers", preset, replace(base, features=replace(base.features, layers=preset))
         )
     for pool in _choices(grid.pools, "--pools", get_args(Pool)):
-        pooled: Any = replace(base.features, pool=pool)
+        pooled = replace(base.features, pool=cast("Pool", pool))
         yield _setting("pool", pool, replace(base, features=pooled))
 
 
@@ -212,7 +212,7 @@ def _choices(text: str, option: str, allowed: tuple[str, ...]) -> list[str]:
     for word in _words(text):
         if word not in allowed:
             raise GraphError(
-                f"{option} {word!r} is none of its values", f"use {', '.join(allowed)}"
+                f"{option} {word!r} is not one of its values", f"use {', '.join(allowed)}"
             )
     return _words(text)
 
@@ -256,9 +256,10 @@ def read_shapes(shapes: pd.DataFrame, curves: pd.DataFrame) -> str:
     """Say in a sentence a setting whether the shape of the curve hangs on it."""
     parts = []
     for varied, rows in shapes.groupby("varied", sort=False):
-        worst = rows.loc[rows["spearman"].idxmin()] if rows["spearman"].notna().any() else None
-        if worst is None:
+        ranked = rows[rows["spearman"].notna()]
+        if ranked.empty:
             continue
+        worst = ranked.sort_values("spearman", kind="stable").iloc[0]
         last = _last(curves[curves["varied"] == varied])
         moved = ""
         if varied in ("k", "samples"):
