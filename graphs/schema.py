@@ -19,6 +19,7 @@ TableName = Literal[
     "communities",
     "node_metrics",
     "ablation",
+    "adversarial",
 ]
 TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
 VERSION = 1
@@ -123,6 +124,25 @@ COLUMNS: dict[TableName, pa.Schema] = {
             _column("kendall", pa.float64(), null=True),
             _column("largest_difference", pa.float64()),
             _column("layer", pa.string()),
+        ]
+    ),
+    "adversarial": pa.schema(
+        [
+            _column("attack", pa.string()),
+            _column("attempted", pa.int32()),
+            _column("succeeded", pa.int32()),
+            _column("success_rate", pa.float64(), null=True),
+            _column("time_limit_reached", pa.bool_()),
+            _column("n_nodes", pa.int32()),
+            _column("mean_l2", pa.float64(), null=True),
+            _column("mean_linf", pa.float64(), null=True),
+            _column("pixels_changed", pa.float64(), null=True),
+            _column("last_layer", pa.string(), null=True),
+            _column("last_layer_clean", pa.float64(), null=True),
+            _column("last_layer_attacked", pa.float64(), null=True),
+            _column("largest_drop", pa.float64(), null=True),
+            _column("largest_drop_layer", pa.string(), null=True),
+            _column("peak_attacked", pa.float64(), null=True),
         ]
     ),
 }

@@ -44,6 +44,10 @@ COMMANDS = {
         "pipeline.studies.ablation:study_ablation",
         "See how the curve depends on k, samples, metric, layers and pooling.",
     ),
+    "study adversarial": (
+        "pipeline.studies.adversarial:study_adversarial",
+        "See how the curve of attacked images differs from that of the clean ones.",
+    ),
     "bench": ("pipeline.bench:run_benchmarks", "Time stratagraph against what it replaces."),
 }
 # what commands of two words have in common

@@ -1,0 +1,1 @@
+"""Attacks on a network: images that it gets right, changed until it gets them wrong."""

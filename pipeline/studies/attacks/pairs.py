@@ -1,0 +1,120 @@
+"""The same images clean and attacked, as two data sets that the stages read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from graphs.files import digest_file, remove_tree
+from pipeline.data import ImageData
+from pipeline.options import Features, Images, Neighbours, Network
+from pipeline.studies.attacks.batches import Found, save_arrays
+from pipeline.studies.attacks.options import AttackName
+from pipeline.studies.attacks.target import Pixels
+from pipeline.studies.folder import StudyFolder
+from pipeline.studies.variants import Variant
+
+STATES = ("clean", "attacked")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Images before and after an attack.
+
+    Attributes
+    ----------
+    name : str
+        The attack.
+    found : Found
+        All that it found.
+    clean, attacked : ndarray of float32, shape (n, C, H, W)
+        The first of them, as many as were wanted, in data-set order; values in [0, 1].
+    labels : ndarray of int64, shape (n,)
+        Their classes.
+    """
+
+    name: AttackName
+    found: Found
+    clean: Pixels
+    attacked: Pixels
+    labels: np.ndarray
+
+    def usable(self, k: int) -> bool:
+        """Whether they make a graph: more than k images, of more than one class."""
+        return len(self.labels) > k and len(np.unique(self.labels)) > 1
+
+
+def make_pair(name: AttackName, found: Found, data: ImageData, *, wanted: int) -> Pair:
+    """Take the first successes, and the images that they were made of.
+
+    Parameters
+    ----------
+    name : str
+        The attack.
+    found : Found
+        Its successes.
+    data : ImageData
+        Images in [0, 1].
+    wanted : int
+        How many to take.
+    """
+    first = np.argsort(found.samples[:wanted], kind="stable")
+    samples = found.samples[:wanted][first]
+    return Pair(
+        name=name,
+        found=found,
+        clean=data.images(samples).numpy(),
+        attacked=found.pixels[:wanted][first],
+        labels=data.labels[samples],
+    )
+
+
+def write_pair(pair: Pair, folder: StudyFolder, data: ImageData) -> dict[str, Path]:
+    """Write both as files that ``--dataset arrays`` reads, under ``attacks/NAME``.
+
+    Where other images were there before, the runs over those are removed.
+    """
+    written = {}
+    for state in STATES:
+        path = folder.root / "attacks" / pair.name / f"{state}.npz"
+        fresh = path.with_name(f"{state}-new.npz")
+        arrays = {"x": getattr(pair, state), "y": pair.labels, "label_names": data.label_names}
+        save_arrays(fresh, arrays)
+        if not path.exists() or digest_file(path) != digest_file(fresh):
+            remove_tree(folder.run(f"{pair.name}-{state}"))
+        fresh.replace(path)
+        written[state] = path
+    return written
+
+
+def variants_of(
+    pair: Pair,
+    files: dict[str, Path],
+    images: Images,
+    *,
+    normalize: str,
+    network: Network,
+    features: Features,
+    neighbours: Neighbours,
+) -> list[Variant]:
+    """Return the two variants of a pair: ``fgsm-clean`` and ``fgsm``."""
+    return [
+        Variant(
+            name=pair.name if state == "attacked" else f"{pair.name}-clean",
+            run=f"{pair.name}-{state}",
+            network=network,
+            images=Images(
+                dataset="arrays",
+                data=files[state],
+                normalize=normalize,
+                samples=len(pair.labels),
+                repeats=1,
+                sampling="sequential",
+                seed=images.seed,
+            ),
+            features=features,
+            neighbours=neighbours,
+            settings={"attack": pair.name, "state": state},
+        )
+        for state in STATES
+    ]
