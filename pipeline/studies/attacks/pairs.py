@@ -1,13 +1,13 @@
 """The same images clean and attacked, as two data sets that the stages read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from graphs.files import digest_file, remove_tree
 from pipeline.data import ImageData
-from pipeline.options import Features, Images, Neighbours, Network
+from pipeline.options import Images
 from pipeline.studies.attacks.batches import Found, save_arrays
 from pipeline.studies.attacks.options import AttackName
 from pipeline.studies.attacks.target import Pixels
@@ -88,32 +88,35 @@ def write_pair(pair: Pair, folder: StudyFolder, data: ImageData) -> dict[str, Pa
 
 
 def variants_of(
-    pair: Pair,
-    files: dict[str, Path],
-    images: Images,
-    *,
-    normalize: str,
-    network: Network,
-    features: Features,
-    neighbours: Neighbours,
+    pair: Pair, files: dict[str, Path], base: Variant, data: ImageData
 ) -> list[Variant]:
-    """Return the two variants of a pair: ``fgsm-clean`` and ``fgsm``."""
+    """Return the two variants of a pair: ``fgsm-clean`` and ``fgsm``.
+
+    Parameters
+    ----------
+    pair : Pair
+        The images.
+    files : dict of str to Path
+        Where `write_pair` put them.
+    base : Variant
+        What both have in common.
+    data : ImageData
+        Where the images come from: its normalisation is that of the pair.
+    """
     return [
-        Variant(
+        replace(
+            base,
             name=pair.name if state == "attacked" else f"{pair.name}-clean",
             run=f"{pair.name}-{state}",
-            network=network,
             images=Images(
                 dataset="arrays",
                 data=files[state],
-                normalize=normalize,
+                normalize=data.normalization.name,
                 samples=len(pair.labels),
                 repeats=1,
                 sampling="sequential",
-                seed=images.seed,
+                seed=base.images.seed,
             ),
-            features=features,
-            neighbours=neighbours,
             settings={"attack": pair.name, "state": state},
         )
         for state in STATES

@@ -79,7 +79,8 @@ class Target(nn.Module):
 
     def predict(self, pixels: Pixels) -> NDArray[np.int64]:
         """Give the class of every image, shape (n,)."""
-        return np.argmax(self.logits(pixels), axis=1).astype(np.int64)
+        classes: NDArray[np.int64] = np.argmax(self.logits(pixels), axis=1).astype(np.int64)
+        return classes
 
 
 def _statistics(normalization: Normalization, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,139 @@
+"""What came of the attacks: a table, figures, and a sentence beside the published numbers."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from graphs.attacked import measure_changes
+from graphs.plots_adversarial import Triple, draw_triples, plot_pairs
+from pipeline.console import plural
+from pipeline.data import ImageData
+from pipeline.figures import save_figure, save_panels
+from pipeline.studies.attacks.options import AttackName
+from pipeline.studies.attacks.pairs import Pair
+from pipeline.studies.attacks.target import Target
+from pipeline.studies.folder import StudyFolder
+
+TITLES: dict[AttackName, str] = {
+    "fgsm": "FGSM",
+    "pgd": "PGD",
+    "jsma": "JSMA",
+    "cw": "CW",
+    "onepixel": "OnePixel",
+    "localsearch": "Local Search",
+}
+# Q of the last layer, VGG16 on CIFAR-10, 500 images each (Lu et al. 2022, figure 6a)
+PUBLISHED: dict[AttackName, float] = {
+    "onepixel": 0.579,
+    "cw": 0.319,
+    "pgd": 0.272,
+    "localsearch": 0.204,
+    "jsma": 0.171,
+    "fgsm": 0.096,
+}
+PUBLISHED_CLEAN = 0.823
+SHOWN = 3  # images of each attack in the figure
+
+
+def summarize(pairs: Sequence[Pair], curves: pd.DataFrame) -> pd.DataFrame:
+    """Put together one row an attack: how often it worked, what it changed, and Q.
+
+    Parameters
+    ----------
+    pairs : sequence of Pair
+        Those without a curve are in the table, too.
+    curves : DataFrame
+        From `graphs.attacked.compare_pairs`.
+
+    Returns
+    -------
+    DataFrame
+        The table `adversarial`. `succeeded` counts all images that became wrong, `n_nodes` those
+        that are in the graphs; means are over these.
+    """
+    rows = []
+    for pair in pairs:
+        changes = measure_changes(pair.clean, pair.attacked).mean()
+        attempted, succeeded = pair.found.attempted, len(pair.found.samples)
+        rows.append(
+            {
+                "attack": pair.name,
+                "attempted": attempted,
+                "succeeded": succeeded,
+                "success_rate": succeeded / attempted if attempted else np.nan,
+                "time_limit_reached": pair.found.limited,
+                "n_nodes": len(pair.labels),
+                "mean_l2": changes["l2"],
+                "mean_linf": changes["linf"],
+                "pixels_changed": changes["pixels"],
+            }
+        )
+    return pd.DataFrame(rows).merge(curves, on="attack", how="left")
+
+
+def read_attacks(table: pd.DataFrame) -> str:
+    """Say where the curves of attacked images end, beside the published ones.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `summarize`.
+    """
+    measured = table[table["last_layer_attacked"].notna()]
+    lower = int((measured["last_layer_attacked"] < measured["last_layer_clean"]).sum())
+    ends = measured.sort_values("last_layer_attacked", ascending=False, kind="stable")
+    ours = "; ".join(
+        f"{TITLES[row['attack']]} {row['last_layer_attacked']:.3f} (clean "
+        f"{row['last_layer_clean']:.3f}, {plural(row['n_nodes'], 'image')}, "
+        f"{row['success_rate']:.0%} of those attacked became wrong)"
+        for row in ends.to_dict("records")
+    )
+    names = set(ends["attack"])
+    theirs = ", ".join(f"{TITLES[name]} {q:.3f}" for name, q in PUBLISHED.items() if name in names)
+    return (
+        f"In the last layer Q is lower after the attack than before in {lower} of "
+        f"{plural(len(measured), 'attack')}, highest first: {ours}. Published for VGG16 on "
+        f"CIFAR-10 (Lu et al. 2022, 500 images each): clean {PUBLISHED_CLEAN:.3f}, {theirs}."
+    )
+
+
+def draw_curves(folder: StudyFolder, layers: pd.DataFrame, *, title: str) -> list[str]:
+    """Draw the curves before and after; return the names of the files."""
+
+    def draw(ax: Axes) -> None:
+        plot_pairs(layers.assign(attack=layers["attack"].map(TITLES)), ax)
+        ax.set_title(title, loc="left")
+
+    width = min(16.0, 5.5 + 0.3 * layers["layer_index"].nunique())
+    return save_figure(folder.figures / "adversarial", draw, size=(width, 4.6))
+
+
+def draw_images(
+    folder: StudyFolder, pairs: Sequence[Pair], target: Target, *, data: ImageData
+) -> list[str]:
+    """Draw some images of every attack; return the names of the files."""
+    triples = [
+        Triple(
+            row=TITLES[pair.name],
+            clean=pair.clean[place],
+            attacked=pair.attacked[place],
+            before=_name(data, int(pair.labels[place])),
+            after=_name(data, int(after)),
+        )
+        for pair in pairs
+        for place, after in enumerate(target.predict(pair.attacked[:SHOWN]))
+    ]
+
+    def draw(figure: Figure) -> None:
+        draw_triples(figure, triples)
+
+    size = (1.1 * 3 * SHOWN + 0.4, 1.35 * len(pairs) + 0.3)
+    return save_panels(folder.figures / "adversarial-images", draw, size=size)
+
+
+def _name(data: ImageData, number: int) -> str:
+    """Name a class; a network may know more of them than the data set."""
+    return data.label_names[number] if number < len(data.label_names) else str(number)
