@@ -1,5 +1,6 @@
 """An attack, batch by batch, until enough images were changed: every batch is a file."""
 
+import io
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -204,17 +205,17 @@ class Attack:
             return None
 
     def _write(self, number: int, part: Found) -> None:
-        save_arrays(
-            self._path(number),
-            {
-                "attempted": np.int64(part.attempted),
-                "samples": part.samples,
-                "pixels": part.pixels,
-            },
-        )
+        arrays = {
+            "attempted": np.int64(part.attempted),
+            "samples": part.samples,
+            "pixels": part.pixels,
+        }
+        with replacing(self._path(number)) as temporary:
+            temporary.write_bytes(pack_arrays(arrays))
 
 
-def save_arrays(path: Path, arrays: dict[str, Any]) -> None:
-    """Write an ``.npz`` file in one step; the same arrays give the same bytes."""
-    with replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, **arrays)
+def pack_arrays(arrays: dict[str, Any]) -> bytes:
+    """Return what an ``.npz`` file of these arrays holds; the same arrays give the same bytes."""
+    packed = io.BytesIO()
+    np.savez_compressed(packed, **arrays)
+    return packed.getvalue()

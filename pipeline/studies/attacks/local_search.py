@@ -75,13 +75,14 @@ class LocalSearch:
 
         Examples
         --------
-        >>> def predict(images):  # class 1 where the corner is dark
+        >>> def predict(images):  # class 0 where the corner is below 0.75
         ...     corner = images[:, 0, 0, 0]
-        ...     return np.stack([corner, 0.5 - corner], axis=1)
-        >>> image = np.full((1, 2, 2), 0.9, np.float32)
+        ...     return np.stack([0.75 - corner, corner - 0.75], axis=1)
+        >>> image = np.full((1, 2, 2), 0.7, np.float32)
         >>> search = LocalSearch(t=1, share=1.0)
-        >>> search.attack(predict, image, 0, generator=np.random.default_rng(0)).round(3).tolist()
-        [[[0.10000000149011612, 0.8999999761581421], [0.8999999761581421, 0.8999999761581421]]]
+        >>> found = search.attack(predict, image, 0, generator=np.random.default_rng(0))
+        >>> (found > 0.75).tolist()
+        [[[True, False], [False, False]]]
         """
         height, width = image.shape[1:]
         current = image - np.float32(0.5)

@@ -4,11 +4,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from graphs.files import digest_file, remove_tree
+from graphs.files import remove_tree, replacing
 from pipeline.data import ImageData
 from pipeline.options import Images
-from pipeline.studies.attacks.batches import Found, save_arrays
+from pipeline.studies.attacks.batches import Found, pack_arrays
 from pipeline.studies.attacks.options import AttackName
 from pipeline.studies.attacks.target import Pixels
 from pipeline.studies.folder import StudyFolder
@@ -37,7 +38,7 @@ class Pair:
     found: Found
     clean: Pixels
     attacked: Pixels
-    labels: np.ndarray
+    labels: NDArray[np.int64]
 
     def usable(self, k: int) -> bool:
         """Whether they make a graph: more than k images, of more than one class."""
@@ -77,12 +78,13 @@ def write_pair(pair: Pair, folder: StudyFolder, data: ImageData) -> dict[str, Pa
     written = {}
     for state in STATES:
         path = folder.root / "attacks" / pair.name / f"{state}.npz"
-        fresh = path.with_name(f"{state}-new.npz")
-        arrays = {"x": getattr(pair, state), "y": pair.labels, "label_names": data.label_names}
-        save_arrays(fresh, arrays)
-        if not path.exists() or digest_file(path) != digest_file(fresh):
+        packed = pack_arrays(
+            {"x": getattr(pair, state), "y": pair.labels, "label_names": data.label_names}
+        )
+        if not path.exists() or path.read_bytes() != packed:
             remove_tree(folder.run(f"{pair.name}-{state}"))
-        fresh.replace(path)
+            with replacing(path) as temporary:
+                temporary.write_bytes(packed)
         written[state] = path
     return written
 

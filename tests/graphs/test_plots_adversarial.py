@@ -1,0 +1,66 @@
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+
+from graphs.errors import TableError
+from graphs.plots_adversarial import Triple, draw_triples, plot_pairs
+
+
+def layers():
+    rows = []
+    for attack, end in (("PGD", 0.2), ("CW", 0.6)):
+        for state, last in (("clean", 0.9), ("attacked", end)):
+            for index, q in enumerate([0.1, last]):
+                rows.append(
+                    {
+                        "attack": attack, "state": state, "layer_index": index, "n_nodes": 30,
+                        "layer": f"l{index}", "modularity": q, "repeat": 0, "variant": attack,
+                    }
+                )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def test_attacked_in_colour_by_their_end_and_clean_in_grey():
+    ax = plot_pairs(layers(), Figure().subplots())
+    words = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert words == ["CW (30)", "PGD (30)", "the same images, clean"]
+    drawn = [line.get_ydata().tolist() for line in ax.lines if len(line.get_ydata())]
+    assert sorted(drawn) == [[0.1, 0.2], [0.1, 0.6], [0.1, 0.9], [0.1, 0.9]]
+    grey = [line for line in ax.lines if line.get_color() == "0.7"]
+    assert [line.get_ydata().tolist() for line in grey] == [[0.1, 0.9]] * 2
+
+
+def test_one_attack_has_a_legend_too():
+    one = layers()
+    ax = plot_pairs(one[one["attack"] == "CW"], Figure().subplots())
+    assert len(ax.get_legend().get_texts()) == 2
+
+
+def test_a_table_without_states():
+    with pytest.raises(TableError, match="no column 'state'"):
+        plot_pairs(layers().drop(columns="state"))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_triples_show_image_attacked_image_and_difference(channels):
+    clean = np.full((channels, 4, 4), 0.5)
+    attacked = clean.copy()
+    attacked[:, 1, 2] = 0.25
+    triples = [
+        Triple(row=row, clean=clean, attacked=attacked, before="cat", after="dog")
+        for row in ("CW", "CW", "PGD")
+    ]
+    panels = draw_triples(Figure(), triples)
+    assert panels.shape == (2, 6)
+    titles = [ax.get_title() for ax in panels[0, :3]]
+    assert titles == ["cat", "dog", "±0.25"]
+    shown = np.asarray(panels[0, 2].images[0].get_array()).reshape(4, 4, -1)
+    assert (shown[1, 2] == 0).all()
+    assert (shown.sum(axis=2) == 0.5 * shown.shape[2]).sum() == 15
+    assert not panels[1, 3].images
+
+
+def test_no_triples():
+    with pytest.raises(TableError, match="no images to draw"):
+        draw_triples(Figure(), [])
