@@ -238,7 +238,7 @@ def _choices(text: str, option: str, allowed: tuple[str, ...]) -> list[str]:
     for word in _words(text):
         if word not in allowed:
             raise GraphError(
-                f"{option} {word!r} is not one of its values", f"use {', '.join(allowed)}"
+                f"{option}: {word!r} is not one of its values", f"use {', '.join(allowed)}"
             )
     return _words(text)
 
