@@ -27,8 +27,10 @@ def study(out, trained, *, seeds=2, network=None):
 def test_a_trained_network_and_two_untrained(command, trained, tmp_path):
     out = tmp_path / "study"
     status, _, err = command(
-        ["study", "random", "--model", "resnet8", "--weights", trained / "weights.pt"]
-        + ["--samples", 60, "--repeats", 2, "--seeds", 2, "--out", out]
+        [
+            *("study", "random", "--model", "resnet8", "--weights", trained / "weights.pt"),
+            *("--samples", 60, "--repeats", 2, "--seeds", 2, "--out", out),
+        ]
     )
     assert status == 0, err
     table = read_frame(out / "metrics/random.parquet", "random")
