@@ -152,7 +152,9 @@ def plot_classes(classes: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def published_curve(path: str | Path, *, model: str, dataset: str) -> pd.DataFrame:
+def published_curve(
+    path: str | Path, *, model: str, dataset: str, figure: str = "modularity_curve"
+) -> pd.DataFrame:
     """Select the published curve of a network and data set from a table of such curves.
 
     Parameters
@@ -162,11 +164,13 @@ def published_curve(path: str | Path, *, model: str, dataset: str) -> pd.DataFra
         layers from 1.
     model, dataset : str
         Names in any common spelling: ``resnet18``, ``ResNet-18``; ``cifar10``, ``CIFAR-10``.
+    figure : str
+        Which rows: ``modularity_curve``, or ``ablation`` (settings ``k=5``, ``N=200``, ...).
 
     Returns
     -------
     DataFrame
-        Rows of the figure ``modularity_curve``, by x; no rows where nothing matches.
+        Rows of that figure, by setting and x; no rows where nothing matches.
 
     Raises
     ------
@@ -182,11 +186,11 @@ def published_curve(path: str | Path, *, model: str, dataset: str) -> pd.DataFra
         ) from error
     require_columns(curves, Path(path).name, ["figure", "model", "dataset", "setting", "x", "Q"])
     chosen = (
-        (curves["figure"] == "modularity_curve")
+        (curves["figure"] == figure)
         & (curves["model"].map(_plain) == _plain(model))
         & (curves["dataset"].map(_plain) == _plain(dataset))
     )
-    return curves[chosen].sort_values("x", kind="stable").reset_index(drop=True)
+    return curves[chosen].sort_values(["setting", "x"], kind="stable").reset_index(drop=True)
 
 
 def _plain(name: object) -> str:
@@ -196,7 +200,9 @@ def _plain(name: object) -> str:
 
 
 def _draw_published(published: pd.DataFrame, ax: Axes) -> None:
-    for (model, dataset), curve in published.groupby(["model", "dataset"], sort=False):
+    lines = published.groupby(["model", "dataset", "setting"], sort=False, dropna=False)
+    for names, curve in lines:
+        parts = [name for name in names if isinstance(name, str)]  # a setting may be missing
         ax.plot(
             curve["x"] - 1,
             curve["Q"],
@@ -204,7 +210,7 @@ def _draw_published(published: pd.DataFrame, ax: Axes) -> None:
             linewidth=4,
             solid_capstyle="round",
             zorder=1,
-            label=f"{model}, {dataset} ({SOURCE})",
+            label=f"{', '.join(parts)} ({SOURCE})",
         )
 
 

@@ -17,7 +17,7 @@ from graphs.shapes import compare_curves
 from graphs.tables import write_table
 from pipeline.console import log
 from pipeline.data import ImageData, draw_samples
-from pipeline.figures import save_panels
+from pipeline.figures import find_published, save_panels
 from pipeline.layer_info import Pool
 from pipeline.opening import open_images
 from pipeline.options import Features, Images, Machine, Neighbours, Network, Work
@@ -38,7 +38,8 @@ class Grid:
     Attributes
     ----------
     ks
-        Values of k, separated by commas; `none` leaves it as it is. Here and below.
+        Values of k, separated by commas; `none` leaves it as it is, here and below. Without this
+        option, those of the paper that fit the samples.
     sizes
         Values of --samples. Without this option, those of the paper that the data has images for.
     metrics
@@ -47,13 +48,16 @@ class Grid:
         Values of --layers, separated by `;`, such as `blocks;all`.
     pools
         Values of --pool.
+    published
+        CSV of published curves, drawn behind yours where network and data set match.
     """
 
-    ks: str = PAPER_KS
+    ks: str | None = None
     sizes: str | None = None
     metrics: str = "cosine,pearson"
     presets: str = "none"
     pools: str = "none"
+    published: Path | None = None
 
 
 def study_ablation(
@@ -110,7 +114,8 @@ def study_ablation(
     )
     settings = list(vary(base, grid, data))
     if not settings:
-        raise GraphError("the grid is empty: every setting is `none`", "give --ks 3,5,7")
+        raise GraphError("the grid is empty: every setting is none", "give --ks 3,5,7")
+    behind = _published(grid, base)
     folder = StudyFolder(out, "ablation", force=work.force)
     variants = {setting.variant.name: setting.variant for setting in settings}
     # those that share a run stand together
@@ -120,9 +125,10 @@ def study_ablation(
     curves = _curves(tables.layers, settings)
     shapes = compare_curves(curves)
     write_table(shapes, folder.table("ablation"), "ablation")
-    files = _draw(folder, curves, title=f"{network.model}, {data.name}")
+    files = _draw(folder, curves, title=f"{network.model}, {data.name}", published=behind)
     sentence = read_shapes(shapes, curves)
-    parameters = {"grid": vars(grid), "base": base.name, "variants": sorted(variants)}
+    given = {name: str(value) for name, value in vars(grid).items() if value is not None}
+    parameters = {"model": network.model, "grid": given, "variants": sorted(variants)}
     folder.finish(parameters, reading=sentence, files=files)
     return tell(folder, sentence)
 
@@ -134,16 +140,19 @@ class Setting:
     Attributes
     ----------
     varied : str
-        ``k``, ``samples``, ``metric``, ``layers`` or ``pool``.
+        ``k``, ``samples``, ``metric``, ``layers``, ``pool`` or ``repeats``.
     value : str
         The value as the user would write it.
     variant : Variant
         How it is measured.
+    repeats : int or None
+        How many of its repeats count; None for all.
     """
 
     varied: str
     value: str
     variant: Variant
+    repeats: int | None = None
 
 
 def vary(base: Variant, grid: Grid, data: ImageData) -> Iterator[Setting]:
@@ -154,7 +163,7 @@ def vary(base: Variant, grid: Grid, data: ImageData) -> Iterator[Setting]:
     GraphError, DataError
         When a value makes no sense or does not fit the data.
     """
-    for k in _numbers(grid.ks, "--ks"):
+    for k in _ks(grid, base):
         yield _setting("k", k, replace(base, neighbours=replace(base.neighbours, k=k)))
     for size in _sizes(grid, base, data):
         yield _setting("samples", size, replace(base, images=replace(base.images, samples=size)))
@@ -168,6 +177,9 @@ def vary(base: Variant, grid: Grid, data: ImageData) -> Iterator[Setting]:
     for pool in _choices(grid.pools, "--pools", get_args(Pool)):
         pooled = replace(base.features, pool=cast("Pool", pool))
         yield _setting("pool", pool, replace(base, features=pooled))
+    # the first of the repeats that are there anyway
+    for count in range(1, base.images.repeats + 1) if base.images.repeats > 1 else ():
+        yield replace(_setting("repeats", count, base), repeats=count)
 
 
 def _setting(varied: str, value: object, changed: Variant) -> Setting:
@@ -183,6 +195,20 @@ def _setting(varied: str, value: object, changed: Variant) -> Setting:
         settings={"layers_option": features.layers, "pool": features.pool},
     )
     return Setting(varied, str(value), variant)
+
+
+def _ks(grid: Grid, base: Variant) -> list[int]:
+    """Return the values of k: those that were asked for, or those that fit."""
+    if grid.ks is not None:
+        return _numbers(grid.ks, "--ks")
+    ks = _numbers(PAPER_KS, "--ks")
+    fitting = [k for k in ks if k < base.images.samples]
+    if len(fitting) < len(ks):
+        log.warning(
+            "%d samples: k %s are left out",
+            base.images.samples, ", ".join(str(k) for k in ks if k not in fitting),
+        )  # fmt: skip
+    return fitting if len(fitting) > 1 else []
 
 
 def _sizes(grid: Grid, base: Variant, data: ImageData) -> list[int]:
@@ -212,7 +238,7 @@ def _choices(text: str, option: str, allowed: tuple[str, ...]) -> list[str]:
     for word in _words(text):
         if word not in allowed:
             raise GraphError(
-                f"{option} {word!r} is not one of its values", f"use {', '.join(allowed)}"
+                f"{option}: {word!r} is not one of its values", f"use {', '.join(allowed)}"
             )
     return _words(text)
 
@@ -230,22 +256,39 @@ def _numbers(text: str, option: str) -> list[int]:
 def _curves(layers: pd.DataFrame, settings: list[Setting]) -> pd.DataFrame:
     """Return the layers of every setting, a variant that serves several of them repeated."""
     by_name = dict(list(layers.groupby("variant", sort=False)))
-    return pd.concat(
-        [
-            by_name[setting.variant.name].assign(varied=setting.varied, setting=setting.value)
-            for setting in settings
-        ],
-        ignore_index=True,
-    )
+    parts = []
+    for setting in settings:
+        rows = by_name[setting.variant.name]
+        if setting.repeats is not None:
+            rows = rows[rows["repeat"] < setting.repeats]
+        parts.append(rows.assign(varied=setting.varied, setting=setting.value))
+    return pd.concat(parts, ignore_index=True)
 
 
-def _draw(folder: StudyFolder, curves: pd.DataFrame, *, title: str) -> list[str]:
+def _published(grid: Grid, base: Variant) -> pd.DataFrame | None:
+    """Return the published curves of this network, with what was varied: k or samples."""
+    if grid.published is None:
+        return None
+    parameters = {
+        "model": base.network.model,
+        "dataset": base.images.dataset,
+        "given": {"data": str(base.images.data) if base.images.data else None},
+    }
+    found = find_published(grid.published, parameters, figure="ablation")
+    names = {"k": "k", "N": "samples"}
+    return found if found is None else found.assign(varied=found["setting"].str[0].map(names))
+
+
+def _draw(
+    folder: StudyFolder, curves: pd.DataFrame, *, title: str, published: pd.DataFrame | None
+) -> list[str]:
     varied = list(curves["varied"].unique())
 
     def draw(figure: Figure) -> None:
         panels = figure.subplots(1, len(varied), sharey=True, squeeze=False)[0]
         for ax, name in zip(panels, varied, strict=True):
-            plot_curve(curves[curves["varied"] == name], ax, hue="setting")
+            behind = None if published is None else published[published["varied"] == name]
+            plot_curve(curves[curves["varied"] == name], ax, hue="setting", published=behind)
             ax.set_title(name, loc="left")
         figure.suptitle(title, x=0.01, ha="left")
 
@@ -262,12 +305,12 @@ def read_shapes(shapes: pd.DataFrame, curves: pd.DataFrame) -> str:
         worst = ranked.sort_values("spearman", kind="stable").iloc[0]
         last = _last(curves[curves["varied"] == varied])
         moved = ""
-        if varied in ("k", "samples"):
+        if varied in ("k", "samples", "repeats"):
             first, end = last.iloc[0], last.iloc[-1]
             moved = f", the last layer's Q goes from {first:.2f} to {end:.2f}"
         parts.append(
-            f"{varied}: rank correlation {worst['spearman']:.2f} or more "
-            f"(lowest {worst['setting_a']} against {worst['setting_b']}){moved}"
+            f"{varied}: rank correlation of the curves {worst['spearman']:.2f} or more "
+            f"({worst['setting_a']} against {worst['setting_b']}){moved}"
         )
     lowest = float(shapes["spearman"].min())
     verdict = (
