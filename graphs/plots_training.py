@@ -6,6 +6,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from graphs.frames import require_columns
@@ -131,8 +132,12 @@ def plot_untrained(layers: pd.DataFrame, ax: Axes, *, trained: str = "trained") 
     mean, sd = curves.mean(axis=1), curves.std(axis=1).fillna(0)
     ax.fill_between(curves.index, mean - sd, mean + sd, color="0.85", linewidth=0, zorder=1)
     ax.plot(curves.index, curves, color="0.6", linewidth=0.8, zorder=1)
-    ax.plot([], [], color="0.6", linewidth=0.8, label=f"untrained ({curves.shape[1]} seeds)")
-    return plot_curve(layers[layers["variant"] == trained], ax)
+    plot_curve(layers[layers["variant"] == trained], ax)
+    line = next(line for line in ax.get_lines() if line.get_label() == trained)
+    grey = Patch(facecolor="0.85", edgecolor="0.6")
+    labels = [f"{trained}, mean ± SD over the repeats", f"{curves.shape[1]} untrained, mean ± SD"]
+    ax.legend([line, grey], labels, frameon=False, loc="best")
+    return ax
 
 
 def _style(ax: Axes, *, y: str) -> None:

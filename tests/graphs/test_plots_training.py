@@ -88,7 +88,7 @@ def test_untrained_networks_are_a_band(ax):
     heights = ax.collections[0].get_paths()[0].vertices[:, 1]
     assert (heights.min(), heights.max()) == pytest.approx((min(0.1, 0.2 - sd), 0.2 + sd))
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels == ["untrained (2 seeds)", "trained"]
+    assert labels == ["trained, mean ± SD over the repeats", "2 untrained, mean ± SD"]
 
 
 @pytest.mark.parametrize("plot", [plot_epochs, plot_accuracy, plot_untrained])

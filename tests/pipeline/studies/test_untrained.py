@@ -91,9 +91,9 @@ def test_what_cannot_be_compared_is_an_error(trained, tmp_path):
         study(tmp_path / "study", trained, seeds=0)
     fixed = tmp_path / "fixed.py"
     fixed.write_text(
-        "import torch\n\n\ndef net():\n    model = torch.nn.Sequential(torch.nn.Flatten(), "
-        "torch.nn.Linear(64, 10))\n    torch.nn.init.ones_(model[1].weight)\n"
-        "    torch.nn.init.zeros_(model[1].bias)\n    return model\n"
+        "from torch import manual_seed, nn\n\n\ndef net():\n    manual_seed(0)\n"
+        "    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), "
+        "nn.Linear(144, 10))\n"
     )
     with pytest.raises(ModelError, match="has the same weights with different seeds"):
         study(tmp_path / "study", trained, network=Network(model=f"{fixed}:net"))
