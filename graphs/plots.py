@@ -15,6 +15,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 
 from graphs.errors import TableError
+from graphs.frames import require_columns
 
 NAMED_LAYERS = 20  # layer names on the axis up to here, indices beyond
 LONGEST_NAME = 24  # characters of a class or layer name on an axis
@@ -61,7 +62,7 @@ def plot_curve(
     The curve of Lu et al. 2022, figure 3. The band is the sample standard deviation (n − 1).
     """
     hue = hue or ("run" if "run" in layers.columns else "variant")
-    _require(layers, "layers", ["repeat", "layer_index", "layer", hue, value])
+    require_columns(layers, "layers", ["repeat", "layer_index", "layer", hue, value])
     ax = ax if ax is not None else _new_axes(width=7.0, height=4.2)
     if published is not None and not published.empty:
         _draw_published(published, ax)
@@ -116,7 +117,9 @@ def plot_classes(classes: pd.DataFrame, ax: Axes | None = None) -> Axes:
     -----
     The term of Newman & Girvan 2004, eq. 5. A class reaches at most a_c(1 − a_c).
     """
-    _require(classes, "classes", ["layer_index", "layer", "class", "class_name", "modularity_term"])
+    require_columns(
+        classes, "classes", ["layer_index", "layer", "class", "class_name", "modularity_term"]
+    )
     for column in {"variant", "run"} & set(classes.columns):
         found = classes[column].unique()
         if len(found) > 1:
@@ -182,7 +185,7 @@ def published_curve(
         raise TableError(
             f"{path} cannot be read as CSV ({reason})", "give the file with the published curves"
         ) from error
-    _require(curves, Path(path).name, ["figure", "model", "dataset", "setting", "x", "Q"])
+    require_columns(curves, Path(path).name, ["figure", "model", "dataset", "setting", "x", "Q"])
     chosen = (
         (curves["figure"] == figure)
         & (curves["model"].map(_plain) == _plain(model))
@@ -282,15 +285,3 @@ def _shorten(name: str) -> str:
 
 def _new_axes(*, width: float, height: float) -> Axes:
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
-
-
-def _require(table: pd.DataFrame, name: str, columns: list[str]) -> None:
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise TableError(
-            f"the table {name} has no column {missing[0]!r}: it has "
-            f"{', '.join(map(str, table.columns))}",
-            f"it needs {', '.join(columns)}",
-        )
-    if table.empty:
-        raise TableError(f"the table {name} has no rows", "measure at least one layer")

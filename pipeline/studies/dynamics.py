@@ -1,0 +1,273 @@
+"""`stratagraph study dynamics`: how the curve comes about during training."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+from cyclopts import Group, Parameter
+from matplotlib.figure import Figure
+from torch import nn
+
+from graphs.measures import MetricTables
+from graphs.neighbors.knn import check_k
+from graphs.plots_training import plot_accuracy, plot_epochs
+from graphs.tables import write_table
+from graphs.trends import follow_accuracy
+from pipeline.console import log
+from pipeline.data import ImageData, draw_samples
+from pipeline.figures import save_panels
+from pipeline.opening import open_images, open_network
+from pipeline.options import Features, Images, Machine, Neighbours, Network, Work
+from pipeline.stage1_activations import check_classes
+from pipeline.studies.epochs import (
+    Epoch,
+    find_epochs,
+    initial_model,
+    save_start,
+    thin_out,
+    train_epochs,
+)
+from pipeline.studies.folder import StudyFolder
+from pipeline.studies.passing import measure_passing, sample_accuracy
+from pipeline.studies.reading import tell
+from pipeline.studies.variants import Variant
+from pipeline.training import Recipe, checkpoints
+
+FOLLOWS = 0.8  # rank correlation from which a layer is said to follow accuracy
+STAYS = 0.05  # movement of Q up to which a layer is said to stay
+
+
+@Parameter(name="*", group=Group("Epochs", sort_key=4.5))
+@dataclass(frozen=True, kw_only=True)
+class Epochs:
+    """Which epochs.
+
+    Attributes
+    ----------
+    checkpoints
+        Folder with checkpoints of a training of yours, the epoch as the last number in their
+        names. Without it, the network is trained here.
+    every
+        Measure every so many epochs, and the first and the last.
+    """
+
+    checkpoints: Path | None = None
+    every: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(Recipe):
+    """The recipe without its seed, which is that of the images.
+
+    Attributes
+    ----------
+    epochs
+        Passes over the training images.
+    batch_size
+        Images a step.
+    lr
+        Learning rate of the first epochs.
+    momentum
+        Of stochastic gradient descent.
+    weight_decay
+        L2 penalty on all parameters.
+    milestones
+        Epochs, counted from 0, from which the learning rate is `gamma` times smaller.
+    gamma
+        Factor at each milestone.
+    augmentation
+        `crop-flip`, `none`, or `auto`: the first for colour images.
+    """
+
+    seed: Annotated[int, Parameter(parse=False)] = 0
+
+
+def study_dynamics(
+    out: Path,
+    *,
+    network: Network,
+    images: Images | None = None,
+    features: Features | None = None,
+    neighbours: Neighbours | None = None,
+    epochs: Epochs | None = None,
+    recipe: Annotated[
+        Training | None, Parameter(name="*", group=Group("Recipe", sort_key=4.6))
+    ] = None,
+    machine: Machine | None = None,
+    work: Work | None = None,
+) -> Path:
+    """Follow the curve over the epochs of a training, from the initialisation on.
+
+    Trains by the recipe with a checkpoint an epoch, or takes a folder of checkpoints; measures
+    every one of them on the same images, and says which layers follow accuracy.
+
+    Parameters
+    ----------
+    out
+        Folder of the study: `metrics/dynamics.parquet`, `figures/dynamics.png`, `training`, and
+        the metric tables with a column `variant`.
+    network
+        The model. Its weights are what the training starts from: epoch 0.
+    images, features, neighbours
+        How every epoch is measured; the network is trained on the split `train`.
+    epochs
+        Checkpoints, and which of them.
+    recipe
+        How the network is trained, where no checkpoints are given.
+    machine, work
+        As in the stages.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    RunError
+        When there are no checkpoints, or the folder holds another training.
+    DataError, ModelError, WeightsError, GraphError
+        When the images, the network, a checkpoint or k cannot be used.
+    """
+    images, features = images or Images(), features or Features()
+    neighbours, epochs = neighbours or Neighbours(), epochs or Epochs()
+    machine, work = machine or Machine(), work or Work()
+    data, model = _open(network, images, features, neighbours)
+    thin_out([Epoch(number=0, weights=Path())], epochs.every)  # checks it
+    found = find_epochs(epochs.checkpoints, model=model) if epochs.checkpoints is not None else []
+    folder = StudyFolder(out, "dynamics", force=work.force)
+    if not found:
+        plan = replace(recipe or Training(), seed=images.seed)
+        found = train_epochs(
+            folder.root / "training",
+            network=network, images=images, recipe=plan, machine=machine, work=work,
+        )  # fmt: skip
+    elif found[0].number != 0:
+        found = [_draw_start(folder, network, data, images.seed), *found]
+    chosen = thin_out(found, epochs.every)
+    base = Variant(
+        name="", run="", network=network, images=images, features=features, neighbours=neighbours
+    )
+    variants = [_variant(base, epoch) for epoch in chosen]
+    tables = measure_passing(folder, variants, data=data, model=model, machine=machine, work=work)
+    folder.write_metrics(tables)
+    table = _tabulate(folder, chosen, variants, tables)
+    write_table(table, folder.table("dynamics"), "dynamics")
+    files = _draw(folder, table, title=f"{network.model}, {data.name}")
+    sentence = read_epochs(table)
+    parameters = {
+        "model": network.model,
+        "epochs": [epoch.number for epoch in chosen],
+        "trained": epochs.checkpoints is None,
+    }
+    folder.finish(parameters, reading=sentence, files=files)
+    return tell(folder, sentence)
+
+
+def _open(
+    network: Network, images: Images, features: Features, neighbours: Neighbours
+) -> tuple[ImageData, nn.Module]:
+    """Open images and network; what cannot be measured shows before the training."""
+    data = open_images(network, images)
+    draw = draw_samples(
+        data.labels, images.samples, images.repeats, sampling=images.sampling, seed=images.seed
+    )
+    check_classes(data, draw.indices)
+    check_k(neighbours.k, images.samples)
+    return data, open_network(network, images, features, data=data)[0]
+
+
+def _draw_start(folder: StudyFolder, network: Network, data: ImageData, seed: int) -> Epoch:
+    """Draw initial weights for a training that kept none."""
+    log.warning(
+        "there is no checkpoint 0: epoch 0 is an initialisation with seed %d, "
+        "perhaps not the one of this training",
+        seed,
+    )
+    state = checkpoints.copy_state(initial_model(network, data, seed=seed))
+    return Epoch(number=0, weights=save_start(folder.root / "weights", state))
+
+
+def _variant(base: Variant, epoch: Epoch) -> Variant:
+    network = replace(base.network, weights=str(epoch.weights))
+    settings: dict[str, int | float | str] = {"epoch": epoch.number}
+    return replace(base, name=epoch.name, run=epoch.name, network=network, settings=settings)
+
+
+def _tabulate(
+    folder: StudyFolder, epochs: list[Epoch], variants: list[Variant], tables: MetricTables
+) -> pd.DataFrame:
+    """One row an epoch and layer, with accuracies and each layer's correlation with them."""
+    groups = tables.layers.groupby(["epoch", "layer_index", "layer"], sort=True)["modularity"]
+    means = groups.agg(modularity="mean", sd="std").reset_index()
+    accuracies = pd.DataFrame(
+        {
+            "epoch": [epoch.number for epoch in epochs],
+            "accuracy": [sample_accuracy(folder, variant) for variant in variants],
+            "test_accuracy": [
+                np.nan if epoch.test_accuracy is None else epoch.test_accuracy for epoch in epochs
+            ],
+        }
+    )
+    table = means.merge(accuracies, on="epoch", how="left")
+    found = follow_accuracy(table)[["layer_index", "spearman"]]
+    return table.merge(found, on="layer_index", how="left").sort_values(
+        ["epoch", "layer_index"], kind="stable", ignore_index=True
+    )
+
+
+def _draw(folder: StudyFolder, table: pd.DataFrame, *, title: str) -> list[str]:
+    def draw(figure: Figure) -> None:
+        left, right = figure.subplots(1, 2, width_ratios=[1.6, 1])
+        plot_epochs(table, left)
+        plot_accuracy(table, right)
+        figure.suptitle(title, x=0.01, ha="left")
+
+    return save_panels(folder.figures / "dynamics", draw, size=(11.0, 4.6))
+
+
+def read_epochs(table: pd.DataFrame) -> str:
+    """Say which layers follow accuracy, and whether the first stays.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The table `dynamics`.
+
+    Returns
+    -------
+    str
+        One or two sentences.
+
+    Examples
+    --------
+    >>> rows = {"epoch": [0, 1, 2], "accuracy": [0.1, 0.5, 0.9], "layer_index": 0, "layer": "fc"}
+    >>> read_epochs(pd.DataFrame(rows).assign(modularity=[0.1, 0.4, 0.7]))
+    'From epoch 0 to 2 accuracy goes from 0.10 to 0.90. Q of 1 of 1 layers follows it (rank \
+correlation 0.80 or more): fc. The first layer, fc, moves: its Q by 0.60, from 0.10 to 0.70; \
+the last, fc, goes from 0.10 to 0.70.'
+    """
+    first_epoch, last_epoch = int(table["epoch"].min()), int(table["epoch"].max())
+    start, end = (table[table["epoch"] == epoch] for epoch in (first_epoch, last_epoch))
+    layers = follow_accuracy(table)
+    told = f"From epoch {first_epoch} to {last_epoch} "
+    if table["accuracy"].isna().any():
+        told += "no accuracy is known: the network gives no logits."
+    else:
+        before, after = start["accuracy"].iloc[0], end["accuracy"].iloc[0]
+        follows = layers.loc[layers["spearman"] >= FOLLOWS, "layer"].tolist()
+        names = f": {', '.join(follows)}" if follows else ""
+        told += (
+            f"accuracy goes from {before:.2f} to {after:.2f}. Q of {len(follows)} of "
+            f"{len(layers)} layers follows it (rank correlation {FOLLOWS:.2f} or more){names}."
+        )
+    q_start, q_end = start["modularity"].to_numpy(), end["modularity"].to_numpy()
+    moved = float(layers["moved"].iloc[0])
+    verb = "stays" if moved <= STAYS else "moves"
+    return (
+        f"{told} The first layer, {layers['layer'].iloc[0]}, {verb}: its Q by {moved:.2f}, from "
+        f"{q_start[0]:.2f} to {q_end[0]:.2f}; the last, {layers['layer'].iloc[-1]}, goes from "
+        f"{q_start[-1]:.2f} to {q_end[-1]:.2f}."
+    )
