@@ -5,6 +5,7 @@ readers and in grey print. No global style is touched.
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -77,7 +78,7 @@ def plot_curve(
         style=style,
         estimator="mean",
         errorbar=("sd", 1),
-        palette=_palette(layers[hue].nunique()),
+        palette=_palette(list(layers[hue].unique())),
         legend="full",
         marker="o" if layers["layer_index"].nunique() <= 2 * NAMED_LAYERS else None,
         markersize=5,
@@ -214,9 +215,10 @@ def _draw_published(published: pd.DataFrame, ax: Axes) -> None:
         )
 
 
-def _palette(count: int) -> list[tuple[float, float, float]]:
-    """Distinct colours as far as there are any, else an ordered range (training epochs)."""
-    return list(sns.color_palette("colorblind" if count <= 10 else "viridis", count))
+def _palette(values: Sequence[object]) -> list[tuple[float, float, float]]:
+    """Distinct colours as far as there are any; an ordered range for many, and for numbers."""
+    ordered = len(values) > 10 or all(str(value).isdecimal() for value in values)
+    return list(sns.color_palette("viridis" if ordered else "colorblind", len(values)))
 
 
 def _spread(layers: pd.DataFrame, lines: list[str]) -> str:
