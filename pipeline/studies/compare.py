@@ -21,7 +21,7 @@ from pipeline.figures import find_published, save_figure
 from pipeline.graph_sets import TABLES
 from pipeline.options import Flag
 from pipeline.studies.folder import StudyFolder
-from pipeline.studies.reading import tell
+from pipeline.studies.reading import source_name, tell
 from pipeline.summary import mean_curve
 
 LISTED = 4
@@ -50,12 +50,6 @@ class Measured:
     classes: int
     tables: MetricTables
     published: pd.DataFrame | None
-
-    @property
-    def source(self) -> str:
-        """The data set as a reader knows it: its file, or its name."""
-        given = self.parameters["given"]["data"]
-        return "/".join(Path(given).parts[-2:]) if given else str(self.parameters["dataset"])
 
 
 def study_compare(
@@ -192,7 +186,7 @@ def _curve(run: Measured) -> pd.DataFrame:
     return curve.assign(
         run=run.name,
         model=run.parameters["model"],
-        dataset=run.source,
+        dataset=source_name(run.parameters["dataset"], run.parameters["given"]["data"]),
         depth=np.linspace(0, 1, len(q)) if len(q) > 1 else 0.0,
         step=np.diff(q, prepend=np.nan),
         mark=mark_layers(q),

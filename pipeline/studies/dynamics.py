@@ -11,16 +11,13 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from graphs.measures import MetricTables
-from graphs.neighbors.knn import check_k
 from graphs.plots_training import plot_accuracy, plot_epochs
 from graphs.tables import write_table
 from graphs.trends import follow_accuracy
 from pipeline.console import log
-from pipeline.data import ImageData, draw_samples
+from pipeline.data import ImageData
 from pipeline.figures import save_panels
-from pipeline.opening import open_images, open_network
 from pipeline.options import Features, Images, Machine, Neighbours, Network, Work
-from pipeline.stage1_activations import check_classes
 from pipeline.studies.epochs import (
     Epoch,
     find_epochs,
@@ -30,13 +27,14 @@ from pipeline.studies.epochs import (
     train_epochs,
 )
 from pipeline.studies.folder import StudyFolder
-from pipeline.studies.passing import measure_passing, sample_accuracy
-from pipeline.studies.reading import tell
+from pipeline.studies.passing import measure_passing, open_variant, sample_accuracy
+from pipeline.studies.reading import caption, tell
 from pipeline.studies.variants import Variant
 from pipeline.training import Recipe, checkpoints
 
 FOLLOWS = 0.8  # rank correlation from which a layer is said to follow accuracy
 STAYS = 0.05  # movement of Q up to which a layer is said to stay
+LISTED = 6
 
 
 @Parameter(name="*", group=Group("Epochs", sort_key=4.5))
@@ -131,52 +129,63 @@ def study_dynamics(
     DataError, ModelError, WeightsError, GraphError
         When the images, the network, a checkpoint or k cannot be used.
     """
-    images, features = images or Images(), features or Features()
-    neighbours, epochs = neighbours or Neighbours(), epochs or Epochs()
-    machine, work = machine or Machine(), work or Work()
-    data, model = _open(network, images, features, neighbours)
-    thin_out([Epoch(number=0, weights=Path())], epochs.every)  # checks it
-    found = find_epochs(epochs.checkpoints, model=model) if epochs.checkpoints is not None else []
-    folder = StudyFolder(out, "dynamics", force=work.force)
-    if not found:
-        plan = replace(recipe or Training(), seed=images.seed)
-        found = train_epochs(
-            folder.root / "training",
-            network=network, images=images, recipe=plan, machine=machine, work=work,
-        )  # fmt: skip
-    elif found[0].number != 0:
-        found = [_draw_start(folder, network, data, images.seed), *found]
-    chosen = thin_out(found, epochs.every)
     base = Variant(
-        name="", run="", network=network, images=images, features=features, neighbours=neighbours
+        name="base",
+        run="base",
+        network=network,
+        images=images or Images(),
+        features=features or Features(),
+        neighbours=neighbours or Neighbours(),
     )
+    epochs, machine, work = epochs or Epochs(), machine or Machine(), work or Work()
+    recipe = replace(recipe or Training(), seed=base.images.seed)
+    data, model = open_variant(base)
+    given = _given(epochs, model)
+    folder = StudyFolder(out, "dynamics", force=work.force)
+    found = _find_or_train(folder, base, given, data=data, recipe=recipe, how=(machine, work))
+    chosen = thin_out(found, epochs.every)
     variants = [_variant(base, epoch) for epoch in chosen]
     tables = measure_passing(folder, variants, data=data, model=model, machine=machine, work=work)
     folder.write_metrics(tables)
     table = _tabulate(folder, chosen, variants, tables)
     write_table(table, folder.table("dynamics"), "dynamics")
-    files = _draw(folder, table, title=f"{network.model}, {data.name}")
+    files = _draw(folder, table, base)
     sentence = read_epochs(table)
-    parameters = {
-        "model": network.model,
-        "epochs": [epoch.number for epoch in chosen],
-        "trained": epochs.checkpoints is None,
-    }
+    parameters = {"model": network.model, "epochs": len(chosen), "trained": not given}
     folder.finish(parameters, reading=sentence, files=files)
     return tell(folder, sentence)
 
 
-def _open(
-    network: Network, images: Images, features: Features, neighbours: Neighbours
-) -> tuple[ImageData, nn.Module]:
-    """Open images and network; what cannot be measured shows before the training."""
-    data = open_images(network, images)
-    draw = draw_samples(
-        data.labels, images.samples, images.repeats, sampling=images.sampling, seed=images.seed
-    )
-    check_classes(data, draw.indices)
-    check_k(neighbours.k, images.samples)
-    return data, open_network(network, images, features, data=data)[0]
+def _given(epochs: Epochs, model: nn.Module) -> list[Epoch]:
+    """Return the checkpoints of the user's folder, none without one."""
+    thin_out([Epoch(number=0, weights=Path())], epochs.every)  # an error before any work
+    if epochs.checkpoints is None:
+        return []
+    return find_epochs(epochs.checkpoints, model=model)
+
+
+def _find_or_train(
+    folder: StudyFolder,
+    base: Variant,
+    given: list[Epoch],
+    *,
+    data: ImageData,
+    recipe: Training,
+    how: tuple[Machine, Work],
+) -> list[Epoch]:
+    """Return the checkpoints, from 0 on: those that were given, or of a training here."""
+    if not given:
+        return train_epochs(
+            folder.root / "training",
+            network=base.network,
+            images=base.images,
+            recipe=recipe,
+            machine=how[0],
+            work=how[1],
+        )
+    if given[0].number == 0:
+        return given
+    return [_draw_start(folder, base.network, data, base.images.seed), *given]
 
 
 def _draw_start(folder: StudyFolder, network: Network, data: ImageData, seed: int) -> Epoch:
@@ -218,7 +227,9 @@ def _tabulate(
     )
 
 
-def _draw(folder: StudyFolder, table: pd.DataFrame, *, title: str) -> list[str]:
+def _draw(folder: StudyFolder, table: pd.DataFrame, base: Variant) -> list[str]:
+    title = caption(base.network.model, base.images.dataset, base.images.data)
+
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2, width_ratios=[1.6, 1])
         plot_epochs(table, left)
@@ -258,7 +269,8 @@ the last, fc, goes from 0.10 to 0.70.'
     else:
         before, after = start["accuracy"].iloc[0], end["accuracy"].iloc[0]
         follows = layers.loc[layers["spearman"] >= FOLLOWS, "layer"].tolist()
-        names = f": {', '.join(follows)}" if follows else ""
+        more = f" and {len(follows) - LISTED} more" if len(follows) > LISTED else ""
+        names = f": {', '.join(follows[:LISTED])}{more}" if follows else ""
         told += (
             f"accuracy goes from {before:.2f} to {after:.2f}. Q of {len(follows)} of "
             f"{len(layers)} layers follows it (rank correlation {FOLLOWS:.2f} or more){names}."

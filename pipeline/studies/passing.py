@@ -11,11 +11,14 @@ from torch import nn
 from graphs.errors import StratagraphError
 from graphs.files import digest_json, read_json, remove_tree, write_json
 from graphs.measures import MetricTables, collect
+from graphs.neighbors.knn import check_k
 from graphs.tables import read_frame
 from pipeline.console import log
-from pipeline.data import ImageData
+from pipeline.data import ImageData, draw_samples
 from pipeline.identity import describe
+from pipeline.opening import open_images, open_network
 from pipeline.options import Machine, Work
+from pipeline.stage1_activations import check_classes
 from pipeline.studies.folder import StudyFolder
 from pipeline.studies.variants import Variant, measure_variants, quiet
 
@@ -91,6 +94,36 @@ def _each_note_once() -> Iterator[None]:
         yield
     finally:
         log.removeFilter(is_new)
+
+
+def open_variant(variant: Variant) -> tuple[ImageData, nn.Module]:
+    """Open images and network of a variant; what cannot be measured shows before any work.
+
+    Parameters
+    ----------
+    variant : Variant
+        Nothing is written of it.
+
+    Returns
+    -------
+    tuple
+        The images and the network.
+
+    Raises
+    ------
+    DataError, ModelError, WeightsError, LayerError
+        When images, network, weights or layers cannot be used.
+    GraphError
+        When k does not fit the samples.
+    """
+    images = variant.images
+    data = open_images(variant.network, images)
+    draw = draw_samples(
+        data.labels, images.samples, images.repeats, sampling=images.sampling, seed=images.seed
+    )
+    check_classes(data, draw.indices)
+    check_k(variant.neighbours.k, images.samples)
+    return data, open_network(variant.network, images, variant.features, data=data)[0]
 
 
 def sample_accuracy(folder: StudyFolder, variant: Variant) -> float:

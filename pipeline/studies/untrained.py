@@ -9,19 +9,16 @@ from matplotlib.axes import Axes
 from torch import Tensor, nn
 
 from graphs.errors import ModelError
-from graphs.neighbors.knn import check_k
 from graphs.plots_training import plot_untrained
 from graphs.tables import write_table
 from graphs.trends import describe_curves
-from pipeline.data import ImageData, draw_samples
+from pipeline.data import ImageData
 from pipeline.figures import save_figure
-from pipeline.opening import open_images, open_network
 from pipeline.options import Features, Images, Machine, Neighbours, Network, Work
-from pipeline.stage1_activations import check_classes
 from pipeline.studies.epochs import initial_model
 from pipeline.studies.folder import StudyFolder
-from pipeline.studies.passing import measure_passing
-from pipeline.studies.reading import tell
+from pipeline.studies.passing import measure_passing, open_variant
+from pipeline.studies.reading import caption, tell
 from pipeline.studies.variants import Variant
 from pipeline.training import checkpoints
 
@@ -86,39 +83,26 @@ def study_random(
     DataError, WeightsError, GraphError
         When the images, the weights or k cannot be used.
     """
-    images, features = images or Images(), features or Features()
-    neighbours, untrained = neighbours or Neighbours(), untrained or Untrained()
-    machine, work = machine or Machine(), work or Work()
-    _check_options(network, untrained)
-    data = open_images(network, images)
-    draw = draw_samples(
-        data.labels, images.samples, images.repeats, sampling=images.sampling, seed=images.seed
-    )
-    check_classes(data, draw.indices)
-    check_k(neighbours.k, images.samples)
-    model = open_network(network, images, features, data=data)[0]
-    starts = _draw_weights(network, data, untrained.seeds, trained=model)
-    folder = StudyFolder(out, "random", force=work.force)
     base = Variant(
         name=TRAINED,
         run=TRAINED,
         network=network,
-        images=images,
-        features=features,
-        neighbours=neighbours,
+        images=images or Images(),
+        features=features or Features(),
+        neighbours=neighbours or Neighbours(),
     )
+    untrained, work = untrained or Untrained(), work or Work()
+    _check_options(network, untrained)
+    data, model = open_variant(base)
+    starts = _draw_weights(network, data, untrained.seeds, trained=model)
+    folder = StudyFolder(out, "random", force=work.force)
     variants = [base, *_variants(base, folder, starts)]
     tables = measure_passing(folder, variants, data=data, model=model, machine=machine, work=work)
     folder.write_metrics(tables)
     seeds = pd.Series([None, *range(untrained.seeds)], dtype="Int64")
     table = describe_curves(tables.layers).assign(seed=seeds)
     write_table(table, folder.table("random"), "random")
-
-    def draw_on(ax: Axes) -> None:
-        plot_untrained(tables.layers, ax).set_title(f"{network.model}, {data.name}", loc="left")
-
-    width = min(16.0, 5.0 + 0.3 * tables.layers["layer_index"].nunique())
-    files = save_figure(folder.figures / "random", draw_on, size=(width, 4.2))
+    files = _draw(folder, tables.layers, base)
     sentence = read_flatness(table)
     parameters = {"model": network.model, "seeds": untrained.seeds}
     folder.finish(parameters, reading=sentence, files=files)
@@ -166,6 +150,16 @@ def _variants(base: Variant, folder: StudyFolder, starts: list[dict[str, Tensor]
         network = replace(base.network, weights=str(path))
         variants.append(replace(base, name=name, run=name, network=network))
     return variants
+
+
+def _draw(folder: StudyFolder, layers: pd.DataFrame, base: Variant) -> list[str]:
+    title = caption(base.network.model, base.images.dataset, base.images.data)
+
+    def draw(ax: Axes) -> None:
+        plot_untrained(layers, ax).set_title(title, loc="left")
+
+    width = min(16.0, 5.0 + 0.3 * layers["layer_index"].nunique())
+    return save_figure(folder.figures / "random", draw, size=(width, 4.2))
 
 
 def read_flatness(table: pd.DataFrame) -> str:

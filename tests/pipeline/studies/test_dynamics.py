@@ -12,6 +12,7 @@ import pipeline.training.loop as loop_module
 from graphs.errors import DataError, GraphError, LayerError, RunError
 from graphs.tables import read_frame
 from pipeline.options import Features, Images, Neighbours, Network
+from pipeline.stage3_communities import measure_graphs
 from pipeline.studies.dynamics import Epochs, Training, read_epochs, study_dynamics
 
 IMAGES = Images(samples=60, repeats=2)
@@ -67,6 +68,22 @@ def test_a_folder_of_checkpoints(trained, tmp_path, outputs, caplog):
     assert not (out / "training").exists()
     study(tmp_path / "b", trained=trained)
     assert outputs(out) == outputs(tmp_path / "b")
+    run = measure_graphs(out / "runs/epoch-002")  # without the activations
+    assert list(run.glob("exports/*.graphml"))
+    last = read_frame(run / "metrics/layers.parquet", "layers")["modularity"]
+    layers = read_frame(out / "metrics/layers.parquet", "layers")
+    assert layers.loc[layers["epoch"] == 2, "modularity"].tolist() == last.tolist()
+
+
+def test_many_layers_are_not_all_named():
+    rows = [
+        {"epoch": e, "accuracy": e / 4, "layer_index": i, "layer": f"l{i}", "modularity": e / 9}
+        for e in range(4)
+        for i in range(8)
+    ]
+    told = read_epochs(pd.DataFrame(rows))
+    assert "Q of 8 of 8 layers follows it" in told
+    assert "l0, l1, l2, l3, l4, l5 and 2 more. The first layer, l0, moves: its Q by 0.33" in told
 
 
 def test_another_k_needs_the_activations_again(trained, tmp_path, outputs):
