@@ -5,6 +5,7 @@ readers and in grey print. No global style is touched.
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -14,6 +15,7 @@ import seaborn as sns
 from matplotlib.axes import Axes
 
 from graphs.errors import TableError
+from graphs.frames import require_columns
 
 NAMED_LAYERS = 20  # layer names on the axis up to here, indices beyond
 LONGEST_NAME = 24  # characters of a class or layer name on an axis
@@ -60,7 +62,7 @@ def plot_curve(
     The curve of Lu et al. 2022, figure 3. The band is the sample standard deviation (n − 1).
     """
     hue = hue or ("run" if "run" in layers.columns else "variant")
-    _require(layers, "layers", ["repeat", "layer_index", "layer", hue, value])
+    require_columns(layers, "layers", ["repeat", "layer_index", "layer", hue, value])
     ax = ax if ax is not None else _new_axes(width=7.0, height=4.2)
     if published is not None and not published.empty:
         _draw_published(published, ax)
@@ -76,7 +78,7 @@ def plot_curve(
         style=style,
         estimator="mean",
         errorbar=("sd", 1),
-        palette=_palette(layers[hue].nunique()),
+        palette=_palette(list(layers[hue].unique())),
         legend="full",
         marker="o" if layers["layer_index"].nunique() <= 2 * NAMED_LAYERS else None,
         markersize=5,
@@ -115,7 +117,9 @@ def plot_classes(classes: pd.DataFrame, ax: Axes | None = None) -> Axes:
     -----
     The term of Newman & Girvan 2004, eq. 5. A class reaches at most a_c(1 − a_c).
     """
-    _require(classes, "classes", ["layer_index", "layer", "class", "class_name", "modularity_term"])
+    require_columns(
+        classes, "classes", ["layer_index", "layer", "class", "class_name", "modularity_term"]
+    )
     for column in {"variant", "run"} & set(classes.columns):
         found = classes[column].unique()
         if len(found) > 1:
@@ -149,7 +153,9 @@ def plot_classes(classes: pd.DataFrame, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def published_curve(path: str | Path, *, model: str, dataset: str) -> pd.DataFrame:
+def published_curve(
+    path: str | Path, *, model: str, dataset: str, figure: str = "modularity_curve"
+) -> pd.DataFrame:
     """Select the published curve of a network and data set from a table of such curves.
 
     Parameters
@@ -159,11 +165,13 @@ def published_curve(path: str | Path, *, model: str, dataset: str) -> pd.DataFra
         layers from 1.
     model, dataset : str
         Names in any common spelling: ``resnet18``, ``ResNet-18``; ``cifar10``, ``CIFAR-10``.
+    figure : str
+        Which rows: ``modularity_curve``, or ``ablation`` (settings ``k=5``, ``N=200``, ...).
 
     Returns
     -------
     DataFrame
-        Rows of the figure ``modularity_curve``, by x; no rows where nothing matches.
+        Rows of that figure, by setting and x; no rows where nothing matches.
 
     Raises
     ------
@@ -177,13 +185,13 @@ def published_curve(path: str | Path, *, model: str, dataset: str) -> pd.DataFra
         raise TableError(
             f"{path} cannot be read as CSV ({reason})", "give the file with the published curves"
         ) from error
-    _require(curves, Path(path).name, ["figure", "model", "dataset", "setting", "x", "Q"])
+    require_columns(curves, Path(path).name, ["figure", "model", "dataset", "setting", "x", "Q"])
     chosen = (
-        (curves["figure"] == "modularity_curve")
+        (curves["figure"] == figure)
         & (curves["model"].map(_plain) == _plain(model))
         & (curves["dataset"].map(_plain) == _plain(dataset))
     )
-    return curves[chosen].sort_values("x", kind="stable").reset_index(drop=True)
+    return curves[chosen].sort_values(["setting", "x"], kind="stable").reset_index(drop=True)
 
 
 def _plain(name: object) -> str:
@@ -193,7 +201,9 @@ def _plain(name: object) -> str:
 
 
 def _draw_published(published: pd.DataFrame, ax: Axes) -> None:
-    for (model, dataset), curve in published.groupby(["model", "dataset"], sort=False):
+    lines = published.groupby(["model", "dataset", "setting"], sort=False, dropna=False)
+    for names, curve in lines:
+        parts = [name for name in names if isinstance(name, str)]  # a setting may be missing
         ax.plot(
             curve["x"] - 1,
             curve["Q"],
@@ -201,13 +211,14 @@ def _draw_published(published: pd.DataFrame, ax: Axes) -> None:
             linewidth=4,
             solid_capstyle="round",
             zorder=1,
-            label=f"{model}, {dataset} ({SOURCE})",
+            label=f"{', '.join(parts)} ({SOURCE})",
         )
 
 
-def _palette(count: int) -> list[tuple[float, float, float]]:
-    """Distinct colours as far as there are any, else an ordered range (training epochs)."""
-    return list(sns.color_palette("colorblind" if count <= 10 else "viridis", count))
+def _palette(values: Sequence[object]) -> list[tuple[float, float, float]]:
+    """Distinct colours as far as there are any; an ordered range for many, and for numbers."""
+    ordered = len(values) > 10 or all(str(value).isdecimal() for value in values)
+    return list(sns.color_palette("viridis" if ordered else "colorblind", len(values)))
 
 
 def _spread(layers: pd.DataFrame, lines: list[str]) -> str:
@@ -274,15 +285,3 @@ def _shorten(name: str) -> str:
 
 def _new_axes(*, width: float, height: float) -> Axes:
     return plt.subplots(figsize=(width, height), layout="constrained")[1]
-
-
-def _require(table: pd.DataFrame, name: str, columns: list[str]) -> None:
-    missing = [column for column in columns if column not in table.columns]
-    if missing:
-        raise TableError(
-            f"the table {name} has no column {missing[0]!r}: it has "
-            f"{', '.join(map(str, table.columns))}",
-            f"it needs {', '.join(columns)}",
-        )
-    if table.empty:
-        raise TableError(f"the table {name} has no rows", "measure at least one layer")

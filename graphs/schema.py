@@ -19,6 +19,9 @@ TableName = Literal[
     "communities",
     "node_metrics",
     "ablation",
+    "dynamics",
+    "random",
+    "compare",
     "adversarial",
 ]
 TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
@@ -124,6 +127,43 @@ COLUMNS: dict[TableName, pa.Schema] = {
             _column("kendall", pa.float64(), null=True),
             _column("largest_difference", pa.float64()),
             _column("layer", pa.string()),
+        ]
+    ),
+    "dynamics": pa.schema(
+        [
+            _column("epoch", pa.int32()),
+            _column("accuracy", pa.float64(), null=True),
+            _column("test_accuracy", pa.float64(), null=True),
+            _column("layer_index", pa.int32()),
+            _column("layer", pa.string()),
+            _column("modularity", pa.float64()),
+            _column("sd", pa.float64(), null=True),
+            _column("spearman", pa.float64(), null=True),  # of the layer, over all epochs
+        ]
+    ),
+    "random": pa.schema(
+        [
+            _column("variant", pa.string()),
+            _column("seed", pa.int64(), null=True),
+            _column("range", pa.float64()),
+            _column("slope", pa.float64(), null=True),
+            _column("spearman", pa.float64(), null=True),
+            _column("first_q", pa.float64()),
+            _column("last_q", pa.float64()),
+        ]
+    ),
+    "compare": pa.schema(
+        [
+            _column("run", pa.string()),
+            _column("model", pa.string()),
+            _column("dataset", pa.string()),
+            _column("layer_index", pa.int32()),
+            _column("layer", pa.string()),
+            _column("depth", pa.float64()),
+            _column("modularity", pa.float64()),
+            _column("sd", pa.float64(), null=True),
+            _column("step", pa.float64(), null=True),
+            _column("mark", pa.string()),
         ]
     ),
     "adversarial": pa.schema(

@@ -44,6 +44,18 @@ COMMANDS = {
         "pipeline.studies.ablation:study_ablation",
         "See how the curve depends on k, samples, metric, layers and pooling.",
     ),
+    "study dynamics": (
+        "pipeline.studies.dynamics:study_dynamics",
+        "Follow the curve over the epochs of a training, from the initialisation on.",
+    ),
+    "study random": (
+        "pipeline.studies.untrained:study_random",
+        "Compare the curve with those of the same network, untrained.",
+    ),
+    "study compare": (
+        "pipeline.studies.compare:study_compare",
+        "Show the curves of several runs in one figure, drops and plateaus marked.",
+    ),
     "study adversarial": (
         "pipeline.studies.adversarial:study_adversarial",
         "See how the curve of attacked images differs from that of the clean ones.",

@@ -119,7 +119,9 @@ def draw_figures(
     ]
 
 
-def find_published(path: Path, parameters: dict[str, Any]) -> pd.DataFrame | None:
+def find_published(
+    path: Path, parameters: dict[str, Any], *, figure: str = "modularity_curve"
+) -> pd.DataFrame | None:
     """Look for the published curve by the data set's name, then by the names in its path.
 
     Parameters
@@ -128,6 +130,8 @@ def find_published(path: Path, parameters: dict[str, Any]) -> pd.DataFrame | Non
         CSV of published curves.
     parameters : dict
         What stage 1 recorded.
+    figure : str
+        Which rows (`graphs.plots.published_curve`).
 
     Raises
     ------
@@ -139,7 +143,9 @@ def find_published(path: Path, parameters: dict[str, Any]) -> pd.DataFrame | Non
     for name in candidates:
         # a copy or part of a data set still carries its name: cifar10-exact
         for spelling in (name, name.split("-")[0]):
-            curve = published_curve(path, model=parameters["model"], dataset=spelling)
+            curve = published_curve(
+                path, model=parameters["model"], dataset=spelling, figure=figure
+            )
             if len(curve):
                 return curve
     log.warning(

@@ -1,0 +1,285 @@
+"""`stratagraph study dynamics`: how the curve comes about during training."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+from cyclopts import Group, Parameter
+from matplotlib.figure import Figure
+from torch import nn
+
+from graphs.measures import MetricTables
+from graphs.plots_training import plot_accuracy, plot_epochs
+from graphs.tables import write_table
+from graphs.trends import follow_accuracy
+from pipeline.console import log
+from pipeline.data import ImageData
+from pipeline.figures import save_panels
+from pipeline.options import Features, Images, Machine, Neighbours, Network, Work
+from pipeline.studies.epochs import (
+    Epoch,
+    find_epochs,
+    initial_model,
+    save_start,
+    thin_out,
+    train_epochs,
+)
+from pipeline.studies.folder import StudyFolder
+from pipeline.studies.passing import measure_passing, open_variant, sample_accuracy
+from pipeline.studies.reading import caption, tell
+from pipeline.studies.variants import Variant
+from pipeline.training import Recipe, checkpoints
+
+FOLLOWS = 0.8  # rank correlation from which a layer is said to follow accuracy
+STAYS = 0.05  # movement of Q up to which a layer is said to stay
+LISTED = 6
+
+
+@Parameter(name="*", group=Group("Epochs", sort_key=4.5))
+@dataclass(frozen=True, kw_only=True)
+class Epochs:
+    """Which epochs.
+
+    Attributes
+    ----------
+    checkpoints
+        Folder with checkpoints of a training of yours, the epoch as the last number in their
+        names. Without it, the network is trained here.
+    every
+        Measure every so many epochs, and the first and the last.
+    """
+
+    checkpoints: Path | None = None
+    every: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(Recipe):
+    """The recipe without its seed, which is that of the images.
+
+    Attributes
+    ----------
+    epochs
+        Passes over the training images.
+    batch_size
+        Images a step.
+    lr
+        Learning rate of the first epochs.
+    momentum
+        Of stochastic gradient descent.
+    weight_decay
+        L2 penalty on all parameters.
+    milestones
+        Epochs, counted from 0, from which the learning rate is `gamma` times smaller.
+    gamma
+        Factor at each milestone.
+    augmentation
+        `crop-flip`, `none`, or `auto`: the first for colour images.
+    """
+
+    seed: Annotated[int, Parameter(parse=False)] = 0
+
+
+def study_dynamics(
+    out: Path,
+    *,
+    network: Network,
+    images: Images | None = None,
+    features: Features | None = None,
+    neighbours: Neighbours | None = None,
+    epochs: Epochs | None = None,
+    recipe: Annotated[
+        Training | None, Parameter(name="*", group=Group("Recipe", sort_key=4.6))
+    ] = None,
+    machine: Machine | None = None,
+    work: Work | None = None,
+) -> Path:
+    """Follow the curve over the epochs of a training, from the initialisation on.
+
+    Trains by the recipe with a checkpoint an epoch, or takes a folder of checkpoints; measures
+    every one of them on the same images, and says which layers follow accuracy.
+
+    Parameters
+    ----------
+    out
+        Folder of the study: `metrics/dynamics.parquet`, `figures/dynamics.png`, `training`, and
+        the metric tables with a column `variant`.
+    network
+        The model. Its weights are what the training starts from: epoch 0.
+    images, features, neighbours
+        How every epoch is measured; the network is trained on the split `train`.
+    epochs
+        Checkpoints, and which of them.
+    recipe
+        How the network is trained, where no checkpoints are given.
+    machine, work
+        As in the stages.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    RunError
+        When there are no checkpoints, or the folder holds another training.
+    DataError, ModelError, WeightsError, GraphError
+        When the images, the network, a checkpoint or k cannot be used.
+    """
+    base = Variant(
+        name="base",
+        run="base",
+        network=network,
+        images=images or Images(),
+        features=features or Features(),
+        neighbours=neighbours or Neighbours(),
+    )
+    epochs, machine, work = epochs or Epochs(), machine or Machine(), work or Work()
+    recipe = replace(recipe or Training(), seed=base.images.seed)
+    data, model = open_variant(base)
+    given = _given(epochs, model)
+    folder = StudyFolder(out, "dynamics", force=work.force)
+    found = _find_or_train(folder, base, given, data=data, recipe=recipe, how=(machine, work))
+    chosen = thin_out(found, epochs.every)
+    variants = [_variant(base, epoch) for epoch in chosen]
+    tables = measure_passing(folder, variants, data=data, model=model, machine=machine, work=work)
+    folder.write_metrics(tables)
+    table = _tabulate(folder, chosen, variants, tables)
+    write_table(table, folder.table("dynamics"), "dynamics")
+    files = _draw(folder, table, base)
+    sentence = read_epochs(table)
+    parameters = {"model": network.model, "epochs": len(chosen), "trained": not given}
+    folder.finish(parameters, reading=sentence, files=files)
+    return tell(folder, sentence)
+
+
+def _given(epochs: Epochs, model: nn.Module) -> list[Epoch]:
+    """Return the checkpoints of the user's folder, none without one."""
+    thin_out([Epoch(number=0, weights=Path())], epochs.every)  # an error before any work
+    if epochs.checkpoints is None:
+        return []
+    return find_epochs(epochs.checkpoints, model=model)
+
+
+def _find_or_train(
+    folder: StudyFolder,
+    base: Variant,
+    given: list[Epoch],
+    *,
+    data: ImageData,
+    recipe: Training,
+    how: tuple[Machine, Work],
+) -> list[Epoch]:
+    """Return the checkpoints, from 0 on: those that were given, or of a training here."""
+    if not given:
+        return train_epochs(
+            folder.root / "training",
+            network=base.network,
+            images=base.images,
+            recipe=recipe,
+            machine=how[0],
+            work=how[1],
+        )
+    if given[0].number == 0:
+        return given
+    return [_draw_start(folder, base.network, data, base.images.seed), *given]
+
+
+def _draw_start(folder: StudyFolder, network: Network, data: ImageData, seed: int) -> Epoch:
+    """Draw initial weights for a training that kept none."""
+    log.warning(
+        "there is no checkpoint 0: epoch 0 is an initialisation with seed %d, "
+        "perhaps not the one of this training",
+        seed,
+    )
+    state = checkpoints.copy_state(initial_model(network, data, seed=seed))
+    return Epoch(number=0, weights=save_start(folder.root / "weights", state))
+
+
+def _variant(base: Variant, epoch: Epoch) -> Variant:
+    network = replace(base.network, weights=str(epoch.weights))
+    settings: dict[str, int | float | str] = {"epoch": epoch.number}
+    return replace(base, name=epoch.name, run=epoch.name, network=network, settings=settings)
+
+
+def _tabulate(
+    folder: StudyFolder, epochs: list[Epoch], variants: list[Variant], tables: MetricTables
+) -> pd.DataFrame:
+    """One row an epoch and layer, with accuracies and each layer's correlation with them."""
+    groups = tables.layers.groupby(["epoch", "layer_index", "layer"], sort=True)["modularity"]
+    means = groups.agg(modularity="mean", sd="std").reset_index()
+    accuracies = pd.DataFrame(
+        {
+            "epoch": [epoch.number for epoch in epochs],
+            "accuracy": [sample_accuracy(folder, variant) for variant in variants],
+            "test_accuracy": [
+                np.nan if epoch.test_accuracy is None else epoch.test_accuracy for epoch in epochs
+            ],
+        }
+    )
+    table = means.merge(accuracies, on="epoch", how="left")
+    found = follow_accuracy(table)[["layer_index", "spearman"]]
+    return table.merge(found, on="layer_index", how="left").sort_values(
+        ["epoch", "layer_index"], kind="stable", ignore_index=True
+    )
+
+
+def _draw(folder: StudyFolder, table: pd.DataFrame, base: Variant) -> list[str]:
+    title = caption(base.network.model, base.images.dataset, base.images.data)
+
+    def draw(figure: Figure) -> None:
+        left, right = figure.subplots(1, 2, width_ratios=[1.6, 1])
+        plot_epochs(table, left)
+        plot_accuracy(table, right)
+        figure.suptitle(title, x=0.01, ha="left")
+
+    return save_panels(folder.figures / "dynamics", draw, size=(11.0, 4.6))
+
+
+def read_epochs(table: pd.DataFrame) -> str:
+    """Say which layers follow accuracy, and whether the first stays.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The table `dynamics`.
+
+    Returns
+    -------
+    str
+        One or two sentences.
+
+    Examples
+    --------
+    >>> rows = {"epoch": [0, 1, 2], "accuracy": [0.1, 0.5, 0.9], "layer_index": 0, "layer": "fc"}
+    >>> read_epochs(pd.DataFrame(rows).assign(modularity=[0.1, 0.4, 0.7]))
+    'From epoch 0 to 2 accuracy goes from 0.10 to 0.90. Q of 1 of 1 layers follows it (rank \
+correlation 0.80 or more): fc. The first layer, fc, moves: its Q by 0.60, from 0.10 to 0.70; \
+the last, fc, goes from 0.10 to 0.70.'
+    """
+    first_epoch, last_epoch = int(table["epoch"].min()), int(table["epoch"].max())
+    start, end = (table[table["epoch"] == epoch] for epoch in (first_epoch, last_epoch))
+    layers = follow_accuracy(table)
+    told = f"From epoch {first_epoch} to {last_epoch} "
+    if table["accuracy"].isna().any():
+        told += "no accuracy is known: the network gives no logits."
+    else:
+        before, after = start["accuracy"].iloc[0], end["accuracy"].iloc[0]
+        follows = layers.loc[layers["spearman"] >= FOLLOWS, "layer"].tolist()
+        more = f" and {len(follows) - LISTED} more" if len(follows) > LISTED else ""
+        names = f": {', '.join(follows[:LISTED])}{more}" if follows else ""
+        told += (
+            f"accuracy goes from {before:.2f} to {after:.2f}. Q of {len(follows)} of "
+            f"{len(layers)} layers follows it (rank correlation {FOLLOWS:.2f} or more){names}."
+        )
+    q_start, q_end = start["modularity"].to_numpy(), end["modularity"].to_numpy()
+    moved = float(layers["moved"].iloc[0])
+    verb = "stays" if moved <= STAYS else "moves"
+    return (
+        f"{told} The first layer, {layers['layer'].iloc[0]}, {verb}: its Q by {moved:.2f}, from "
+        f"{q_start[0]:.2f} to {q_end[0]:.2f}; the last, {layers['layer'].iloc[-1]}, goes from "
+        f"{q_start[-1]:.2f} to {q_end[-1]:.2f}."
+    )

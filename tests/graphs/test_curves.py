@@ -1,0 +1,84 @@
+"""Which layers are kept: small curves whose answer is read off."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from graphs.curves import drops, mark_layers, plateau
+from graphs.errors import GraphError
+
+# VGG19 on CIFAR-10, as published
+VGG19 = [
+    0.14685, 0.04648, 0.23842, 0.16419, 0.41784, 0.45425, 0.54398, 0.64434,
+    0.78323, 0.80606, 0.81274, 0.81729, 0.80651, 0.80273, 0.79967, 0.79651,
+]  # fmt: skip
+
+curves = st.lists(st.floats(-0.5, 1, allow_nan=False), min_size=1, max_size=30)
+
+
+def test_drops_are_falls_beyond_the_tolerance():
+    curve = [0.5, 0.25, 0.5, 0.375, 0.375]
+    assert drops(curve, tolerance=0.125).tolist() == [1]
+    assert drops(curve, tolerance=0.0625).tolist() == [1, 3]
+    assert drops(curve, tolerance=0).tolist() == [1, 3]
+    assert drops([0.5]).tolist() == []
+
+
+def test_a_plateau_needs_patience():
+    curve = [0.0, 0.5, 0.5, 0.75, 0.75, 0.75, 1.0]
+    assert plateau(curve, patience=1).tolist() == [0, 1, 3, 6]
+    assert plateau(curve, patience=2).tolist() == [0, 1, 2, 3, 6]
+    assert plateau(curve, patience=3).tolist() == list(range(7))
+
+
+def test_a_step_of_exactly_the_tolerance_grows_slowly():
+    assert plateau([0.0, 0.25, 0.5], tolerance=0.25).tolist() == [0]
+    assert plateau([0.0, 0.25, 0.5], tolerance=0.2).tolist() == [0, 1, 2]
+
+
+def test_slow_growth_and_drops_make_one_stretch():
+    assert plateau([0.5, 0.51, 0.3, 0.31, 0.6], patience=3).tolist() == [0, 4]
+
+
+def test_the_published_vgg19():
+    """Dips after the first and third convolution stay; the last stretch goes."""
+    assert drops(VGG19).tolist() == [1, 3]
+    assert plateau(VGG19).tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8]
+    assert mark_layers(VGG19) == [
+        "", "drop", "", "drop", *[""] * 5, *["plateau"] * 7,
+    ]  # fmt: skip
+
+
+def test_a_drop_within_a_plateau_is_called_a_drop():
+    assert mark_layers([0.5, 0.3, 0.3]) == ["", "drop", "plateau"]
+
+
+@given(curves)
+def test_with_patience_1_it_is_the_rule_of_the_increment(curve):
+    expected = [0, *(np.flatnonzero(np.diff(curve) > 0.03) + 1)]
+    assert plateau(curve, patience=1).tolist() == expected
+
+
+@given(curves, st.integers(1, 5))
+def test_more_patience_keeps_more(curve, patience):
+    kept = set(plateau(curve, patience=patience).tolist())
+    assert 0 in kept
+    assert kept <= set(plateau(curve, patience=patience + 1).tolist())
+    stretches = "".join("k" if i in kept else "r" for i in range(len(curve))).split("k")
+    assert all(len(stretch) >= patience for stretch in stretches if stretch)
+
+
+@pytest.mark.parametrize(
+    ("curve", "options", "message"),
+    [
+        ([], {}, "shape \\(0,\\) with 0 values that are not finite cannot be judged"),
+        ([0.1, np.nan], {}, "with 1 values that are not finite"),
+        ([[0.1]], {}, "shape \\(1, 1\\)"),
+        ([0.1], {"tolerance": -0.1}, "tolerance=-0.1 is negative; give 0 or more"),
+        ([0.1], {"patience": 0}, "patience=0 makes no stretch of layers; give at least 1"),
+    ],
+)
+def test_what_is_no_curve_is_an_error(curve, options, message):
+    with pytest.raises(GraphError, match=message):
+        plateau(curve, **options)

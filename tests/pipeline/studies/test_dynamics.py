@@ -1,0 +1,151 @@
+"""The curve over a training."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import pipeline.studies.variants as variants_module
+import pipeline.training.loop as loop_module
+from graphs.errors import DataError, GraphError, LayerError, RunError
+from graphs.tables import read_frame
+from pipeline.options import Features, Images, Neighbours, Network
+from pipeline.stage3_communities import measure_graphs
+from pipeline.studies.dynamics import Epochs, Training, read_epochs, study_dynamics
+
+IMAGES = Images(samples=60, repeats=2)
+NETWORK = Network(model="resnet8")
+
+
+def test_a_training_is_followed(command, tmp_path):
+    out = tmp_path / "study"
+    status, _, err = command(
+        [
+            *("study", "dynamics", "--model", "resnet8", "--samples", 60, "--repeats", 2),
+            *("--epochs", 3, "--batch-size", 64, "--lr", 0.05, "--out", out),
+        ]
+    )
+    assert status == 0, err
+    table = read_frame(out / "metrics/dynamics.parquet", "dynamics")
+    assert table["epoch"].unique().tolist() == [0, 1, 2, 3]
+    layers = read_frame(out / "metrics/layers.parquet", "layers")
+    assert layers["variant"].unique().tolist() == [f"epoch-00{epoch}" for epoch in range(4)]
+    means = layers.groupby(["epoch", "layer_index"])["modularity"]
+    assert table["modularity"].tolist() == means.mean().tolist()
+    assert table["sd"].tolist() == means.std().tolist()
+    history = pd.read_csv(out / "training/history.csv")
+    once = table.drop_duplicates("epoch")
+    assert once["test_accuracy"].tolist()[1:] == pytest.approx(history["test_accuracy"].tolist())
+    assert once["accuracy"].iloc[-1] > once["accuracy"].iloc[0]
+    for _, rows in table.groupby("layer_index"):
+        expected = stats.spearmanr(rows["accuracy"], rows["modularity"]).statistic
+        assert rows["spearman"].tolist() == [pytest.approx(expected)] * 4
+    assert "From epoch 0 to 3 accuracy goes from" in " ".join(err.split())
+    assert err.count("share some") <= 1
+    assert json.loads((out / "study.json").read_text())["parameters"]["trained"]
+    assert not list(out.glob("runs/**/activations"))
+
+
+def study(out, *, trained=None, every=1, near=None, recipe=None):
+    return study_dynamics(
+        out,
+        network=NETWORK,
+        images=IMAGES,
+        epochs=Epochs(checkpoints=trained, every=every),
+        neighbours=near,
+        recipe=recipe or Training(epochs=2, batch_size=256),
+    )
+
+
+def test_a_folder_of_checkpoints(trained, tmp_path, outputs, caplog):
+    out = study(tmp_path / "a", trained=trained)
+    table = read_frame(out / "metrics/dynamics.parquet", "dynamics")
+    assert table["epoch"].unique().tolist() == [0, 1, 2]
+    assert table["test_accuracy"].isna().tolist() == (table["epoch"] == 0).tolist()
+    assert "there is no checkpoint 0: epoch 0 is an initialisation with seed 0" in caplog.text
+    assert not (out / "training").exists()
+    study(tmp_path / "b", trained=trained)
+    assert outputs(out) == outputs(tmp_path / "b")
+    run = measure_graphs(out / "runs/epoch-002")  # without the activations
+    assert list(run.glob("exports/*.graphml"))
+    last = read_frame(run / "metrics/layers.parquet", "layers")["modularity"]
+    layers = read_frame(out / "metrics/layers.parquet", "layers")
+    assert layers.loc[layers["epoch"] == 2, "modularity"].tolist() == last.tolist()
+
+
+def test_many_layers_are_not_all_named():
+    rows = [
+        {"epoch": e, "accuracy": e / 4, "layer_index": i, "layer": f"l{i}", "modularity": e / 9}
+        for e in range(4)
+        for i in range(8)
+    ]
+    told = read_epochs(pd.DataFrame(rows))
+    assert "Q of 8 of 8 layers follows it" in told
+    assert "l0, l1, l2, l3, l4, l5 and 2 more. The first layer, l0, moves: its Q by 0.33" in told
+
+
+def test_another_k_needs_the_activations_again(trained, tmp_path, outputs):
+    study(tmp_path / "a", trained=trained)
+    study(tmp_path / "a", trained=trained, near=Neighbours(k=5))
+    study(tmp_path / "b", trained=trained, near=Neighbours(k=5))
+    assert outputs(tmp_path / "a") == outputs(tmp_path / "b")
+
+
+def test_thinned(trained, tmp_path):
+    out = study(tmp_path / "study", trained=trained, every=2)
+    assert len(list((out / "runs").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("module", "function", "moment"),
+    [(loop_module, "run_epoch", 2), (variants_module, "build_edges", 2)],
+)
+def test_interrupted_and_run_again(tmp_path, monkeypatch, outputs, module, function, moment):
+    study(tmp_path / "whole")
+    calls = []
+    original = getattr(module, function)
+
+    def interrupted(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == moment:
+            raise KeyboardInterrupt
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(module, function, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        study(tmp_path / "again")
+    study(tmp_path / "again")
+    assert outputs(tmp_path / "again") == outputs(tmp_path / "whole")
+    # nothing was done twice: 2 epochs, or 3 measured networks, and the call that failed
+    assert len(calls) == {"run_epoch": 2, "build_edges": 3}[function] + 1
+
+
+def test_what_cannot_be_followed_is_an_error_before_the_training(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.studies.dynamics.train_epochs", None)
+    out, options = tmp_path / "study", {"network": NETWORK}
+    with pytest.raises(GraphError, match="k=60 needs at least 61 samples"):
+        study_dynamics(out, images=IMAGES, neighbours=Neighbours(k=60), **options)
+    with pytest.raises(DataError, match="9000"):
+        study_dynamics(out, images=Images(samples=9000), **options)
+    with pytest.raises(LayerError, match="conv9"):
+        study_dynamics(out, features=Features(layers="conv9"), **options)
+    with pytest.raises(RunError, match="--every 0 keeps no epoch"):
+        study_dynamics(out, epochs=Epochs(every=0), **options)
+    assert not out.exists()
+
+
+def test_another_training_is_refused(tmp_path):
+    study(tmp_path / "study")
+    with pytest.raises(RunError, match="belongs to another training: lr was 0.01, now 0.1"):
+        study(tmp_path / "study", recipe=Training(epochs=2, batch_size=256, lr=0.1))
+
+
+def test_a_sentence_without_accuracy():
+    rows = {"epoch": [0, 1], "accuracy": np.nan, "layer_index": 0, "layer": "fc"}
+    told = read_epochs(pd.DataFrame(rows).assign(modularity=[0.1, 0.12]))
+    assert told == (
+        "From epoch 0 to 1 no accuracy is known: the network gives no logits. The first layer, "
+        "fc, stays: its Q by 0.02, from 0.10 to 0.12; the last, fc, goes from 0.10 to 0.12."
+    )

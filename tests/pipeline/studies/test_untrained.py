@@ -1,0 +1,113 @@
+"""Trained against untrained."""
+
+import json
+
+import pytest
+
+import pipeline.studies.variants as variants_module
+from graphs.errors import ModelError
+from graphs.tables import read_frame
+from pipeline.models.weights import read_state_dict
+from pipeline.options import Images, Network
+from pipeline.studies.untrained import Untrained, study_random
+from pipeline.training.checkpoints import digest_state
+
+IMAGES = Images(samples=60, repeats=2)
+
+
+def study(out, trained, *, seeds=2, network=None):
+    return study_random(
+        out,
+        network=network or Network(model="resnet8", weights=str(trained / "weights.pt")),
+        images=IMAGES,
+        untrained=Untrained(seeds=seeds),
+    )
+
+
+def test_a_trained_network_and_two_untrained(command, trained, tmp_path):
+    out = tmp_path / "study"
+    status, _, err = command(
+        [
+            *("study", "random", "--model", "resnet8", "--weights", trained / "weights.pt"),
+            *("--samples", 60, "--repeats", 2, "--seeds", 2, "--out", out),
+        ]
+    )
+    assert status == 0, err
+    table = read_frame(out / "metrics/random.parquet", "random")
+    assert table["variant"].tolist() == ["trained", "random-0", "random-1"]
+    assert table["seed"].isna().tolist() == [True, False, False]
+    assert table["seed"].tolist()[1:] == [0, 1]
+    layers = read_frame(out / "metrics/layers.parquet", "layers")
+    for name, rows in layers.groupby("variant", sort=False):
+        mean = rows.groupby("layer_index")["modularity"].mean()
+        found = table.set_index("variant").loc[name]
+        assert found["range"] == pytest.approx(mean.max() - mean.min())
+        assert found["last_q"] == pytest.approx(mean.iloc[-1])
+    a, b = (read_state_dict(out / f"weights/random-{seed}.pt") for seed in range(2))
+    assert not a["conv1.weight"].equal(b["conv1.weight"])
+    assert "over depth (2 seeds), that of the trained one" in " ".join(err.split())
+    assert json.loads((out / "study.json").read_text())["state"] == "done"
+    assert not list(out.glob("runs/**/activations"))
+    assert list(out.glob("runs/trained/variant=clean/repeat=1/edges/*.parquet"))
+
+
+def test_interrupted_and_run_again(trained, tmp_path, monkeypatch, outputs):
+    study(tmp_path / "whole", trained)
+    calls = []
+    build = variants_module.build_edges
+
+    def interrupted(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return build(*args, **kwargs)
+
+    monkeypatch.setattr(variants_module, "build_edges", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        study(tmp_path / "again", trained)
+    assert not (tmp_path / "again/metrics").exists()
+    study(tmp_path / "again", trained)
+    assert len(calls) == 4  # trained is not measured again
+    assert outputs(tmp_path / "again") == outputs(tmp_path / "whole")
+    study(tmp_path / "again", trained)
+    assert len(calls) == 4
+    study(tmp_path / "again", trained, seeds=3)
+    assert len(calls) == 5
+    assert len(read_frame(tmp_path / "again/metrics/random.parquet", "random")) == 4
+
+
+def test_a_damaged_table_is_measured_again(trained, tmp_path, outputs):
+    out = study(tmp_path / "study", trained, seeds=1)
+    before = outputs(out)
+    (out / "variants/random-0/layers.parquet").write_bytes(b"PAR1")
+    study(out, trained, seeds=1)
+    assert outputs(out) == before
+
+
+def test_what_cannot_be_compared_is_an_error(trained, tmp_path):
+    with pytest.raises(ModelError, match="resnet8 with --weights random is untrained itself"):
+        study(tmp_path / "study", trained, network=Network(model="resnet8"))
+    with pytest.raises(ModelError, match="--seeds 0 draws no network; give at least 1"):
+        study(tmp_path / "study", trained, seeds=0)
+    fixed = tmp_path / "fixed.py"
+    fixed.write_text(
+        "from torch import manual_seed, nn\n\n\ndef net():\n    manual_seed(0)\n"
+        "    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), "
+        "nn.Linear(144, 10))\n"
+    )
+    with pytest.raises(ModelError, match="has the same weights with different seeds"):
+        study(tmp_path / "study", trained, network=Network(model=f"{fixed}:net"))
+    assert not (tmp_path / "study").exists()
+
+
+def test_initialisations_are_those_of_load_model(trained, tmp_path):
+    from pipeline.models import load_model
+
+    out = study(tmp_path / "study", trained, seeds=2)
+    shape = (1, 8, 8)
+    for seed in range(2):
+        expected = load_model("resnet8", input_shape=shape, seed=seed)
+        found = load_model(
+            "resnet8", input_shape=shape, weights=out / f"weights/random-{seed}.pt", seed=9
+        )
+        assert digest_state(found) == digest_state(expected)
