@@ -93,7 +93,9 @@ def study_adversarial(
     variants = [
         variant
         for pair in usable
-        for variant in variants_of(pair, write_pair(pair, folder, scene.data), base, scene.data)
+        for variant in variants_of(
+            pair, write_pair(pair, folder, scene.data), base=base, data=scene.data
+        )
     ]
     tables = measure_variants(folder, variants, machine=machine, work=work)
     folder.write_metrics(tables)

@@ -150,7 +150,7 @@ class Attack:
                 self.name,
                 self.target,
                 pixels,
-                labels,
+                labels=labels,
                 parameters=self.attacking.parameters(self.name),
                 seed=int(np.random.SeedSequence(entropy).generate_state(1)[0]),
             )

@@ -42,8 +42,8 @@ def craft(
     attack: AttackName,
     target: Target,
     pixels: Pixels,
-    labels: Labels,
     *,
+    labels: Labels,
     parameters: Numbers,
     seed: int,
 ) -> Pixels:

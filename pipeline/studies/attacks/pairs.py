@@ -90,7 +90,7 @@ def write_pair(pair: Pair, folder: StudyFolder, data: ImageData) -> dict[str, Pa
 
 
 def variants_of(
-    pair: Pair, files: dict[str, Path], base: Variant, data: ImageData
+    pair: Pair, files: dict[str, Path], *, base: Variant, data: ImageData
 ) -> list[Variant]:
     """Return the two variants of a pair: ``fgsm-clean`` and ``fgsm``.
 

@@ -48,17 +48,16 @@ def same(one, other):
 
 def test_only_what_was_right_and_became_wrong_counts(attack, scene, monkeypatch):
     """Every second image is replaced by another digit, the others are left as they are."""
-    labels = scene.raw.labels
-    pixels = scene.raw.images(np.arange(len(labels))).numpy()
-    predicted = scene.target.predict(pixels)
-    right = predicted == labels
+    every = scene.raw.labels
+    pixels = scene.raw.images(np.arange(len(every))).numpy()
+    right = scene.target.predict(pixels) == every
     seen = []
 
-    def swap(name, target, images, classes, *, parameters, seed):
+    def swap(name, target, images, *, labels, parameters, seed):
         seen.append((len(images), seed))
         changed = images.copy()
         for place in range(0, len(images), 2):
-            other = np.flatnonzero(right & (labels != classes[place]))[0]
+            other = np.flatnonzero(right & (every != labels[place]))[0]
             changed[place] = pixels[other]
         return changed
 
@@ -74,7 +73,7 @@ def test_only_what_was_right_and_became_wrong_counts(attack, scene, monkeypatch)
     assert sum(brought) == len(expected)
     assert not found.limited
     assert len({seed for _, seed in seen}) == len(seen)
-    assert (scene.target.predict(found.pixels) != labels[found.samples]).all()
+    assert (scene.target.predict(found.pixels) != every[found.samples]).all()
 
 
 def test_the_attack_is_one_that_some_images_withstand(attack):

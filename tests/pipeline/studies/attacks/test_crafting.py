@@ -19,7 +19,9 @@ QUICK = Attacking(
 
 
 def attack(name, target, images, *, seed=1, options=QUICK):
-    return craft(name, target, *images, parameters=options.parameters(name), seed=seed)
+    pixels, labels = images
+    parameters = options.parameters(name)
+    return craft(name, target, pixels, labels=labels, parameters=parameters, seed=seed)
 
 
 @pytest.mark.parametrize("name", ATTACKS)
