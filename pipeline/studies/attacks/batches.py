@@ -129,9 +129,8 @@ class Attack:
         )
 
     def _batches(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
-        size = SIZES[self.name]
-        for number, start in enumerate(range(0, len(self.order), size)):
-            yield number, self.order[start : start + size]
+        for number, start in enumerate(range(0, len(self.order), self._size)):
+            yield number, self.order[start : start + self._size]
 
     def _attack(self, number: int, members: NDArray[np.int64], *, until: float) -> Found:
         """Attack the images of a batch that are right, and keep those that become wrong."""
@@ -160,12 +159,16 @@ class Attack:
         return Found(attempted=len(members), samples=members[wrong], pixels=changed[wrong])
 
     @property
+    def _size(self) -> int:
+        return min(SIZES[self.name], self.target.size)
+
+    @property
     def _about(self) -> dict[str, Any]:
         return {
             "attack": self.name,
             "inputs": self.inputs,
             "seed": self.seed,
-            "batch": SIZES[self.name],
+            "batch": self._size,
             "parameters": self.attacking.parameters(self.name),
         }
 

@@ -9,7 +9,7 @@ from graphs.files import digest_json
 from pipeline.data import ImageData, draw_samples
 from pipeline.data.arrays import ArraySource
 from pipeline.data.normalization import parse_normalization
-from pipeline.devices import resolve_device
+from pipeline.devices import memory_budget, resolve_device
 from pipeline.identity import describe
 from pipeline.opening import open_images, open_network
 from pipeline.options import Features, Images, Machine, Network
@@ -50,6 +50,7 @@ def open_scene(network: Network, images: Images, features: Features, *, machine:
     ResourceError
         When there is no such device.
     """
+    memory = memory_budget(machine.memory)
     device = resolve_device(machine.device)
     data = open_images(network, images)
     raw = replace(data, normalization=parse_normalization("none"))
@@ -57,7 +58,8 @@ def open_scene(network: Network, images: Images, features: Features, *, machine:
     draw_samples(data.labels, len(data), 1, seed=images.seed)  # complains of a bad seed
     model, _ = open_network(network, images, features, data=data)
     inputs = digest_json(describe(network, images, Features(), data=data, model=model))
-    return Scene(data=data, raw=raw, target=Target(model, data, device), inputs=inputs)
+    target = Target(model, data, device, memory=memory)
+    return Scene(data=data, raw=raw, target=target, inputs=inputs)
 
 
 def check_pixels(raw: ImageData) -> None:

@@ -11,9 +11,10 @@ from graphs.errors import ModelError
 from pipeline.data import ImageData
 from pipeline.data.normalization import Normalization
 from pipeline.placement import place
-from pipeline.tracing import like_parameters
+from pipeline.tracing import like_parameters, trace_layers
 
-BATCH = 256
+VALUE = 4  # bytes
+LARGEST = 256  # images at a time
 Pixels = NDArray[np.float32]
 
 
@@ -32,6 +33,8 @@ class Target(nn.Module):
         The images that it is for: their normalisation is put in front.
     device : torch.device
         Where it runs.
+    memory : int
+        Bytes that the maps of a batch and their gradients may take.
 
     Raises
     ------
@@ -39,11 +42,15 @@ class Target(nn.Module):
         When it cannot run on the images, or gives something else than logits.
     """
 
-    def __init__(self, model: nn.Module, data: ImageData, device: torch.device) -> None:
+    def __init__(
+        self, model: nn.Module, data: ImageData, device: torch.device, *, memory: int
+    ) -> None:
         super().__init__()
         self.model, self.until = model.eval(), float("inf")
         self.requires_grad_(requires_grad=False)
         self.memory_format = place(model, device, data.images([0]))
+        values = sum(layer.values for layer in trace_layers(model, data.images([0])))
+        self.size = max(1, min(LARGEST, memory // (2 * VALUE * max(1, values))))
         self.device = device
         self.mean, self.std = _statistics(data.normalization, device)
         self.shape = data.input_shape
@@ -71,10 +78,10 @@ class Target(nn.Module):
         """Give the logits of images in [0, 1], shape (n, C, H, W), as an array (n, classes)."""
         with torch.inference_mode():
             parts = [
-                self(torch.from_numpy(pixels[start : start + BATCH]).to(self.device)).cpu().numpy()
-                for start in range(0, len(pixels), BATCH)
+                self(torch.from_numpy(pixels[start : start + self.size]).to(self.device)).cpu()
+                for start in range(0, len(pixels), self.size)
             ]
-        found: Pixels = np.concatenate(parts).astype(np.float32)
+        found: Pixels = torch.cat(parts).numpy().astype(np.float32)
         return found
 
     def predict(self, pixels: Pixels) -> NDArray[np.int64]:

@@ -4,6 +4,7 @@ import pytest
 from graphs.errors import DataError, ModelError
 from pipeline.data import from_arrays, load_data
 from pipeline.studies.attacks.scene import check_pixels
+from pipeline.studies.attacks.target import Target
 
 
 def test_the_normalisation_is_part_of_the_network(open_named):
@@ -33,3 +34,16 @@ def test_images_that_were_normalised_already():
 def test_a_negative_seed(open_named):
     with pytest.raises(DataError, match="seed=-1 is negative"):
         open_named("nearest_mean", seed=-1)
+
+
+def test_few_images_at_a_time_where_memory_is_small(scene):
+    """64 + 64 + 64 + 10 values of 4 bytes in four layers, with as many for the gradient."""
+    model, data = scene.target.model, scene.data
+    sizes = {
+        memory: Target(model, data, scene.target.device, memory=memory).size
+        for memory in (1, 20_000, 10**9)
+    }
+    assert sizes == {1: 1, 20_000: 20_000 // (2 * 4 * (64 + 64 + 64 + 10)), 10**9: 256}
+    small = Target(model, data, scene.target.device, memory=20_000)
+    pixels = scene.raw.images(np.arange(50)).numpy()
+    assert small.predict(pixels).tolist() == scene.target.predict(pixels).tolist()
