@@ -135,7 +135,7 @@ def _draw_triple(panels: Sequence[Axes], triple: Triple) -> None:
     for ax, pixels, title in zip(
         panels,
         (triple.clean, triple.attacked, 0.5 + change / (2 * largest)),
-        (triple.before, triple.after, f"±{largest:.2f}"),
+        (triple.before, triple.after, f"±{largest:.2g}"),
         strict=True,
     ):
         image = pixels.transpose(1, 2, 0) if len(pixels) == 3 else pixels[0]

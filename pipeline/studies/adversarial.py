@@ -102,13 +102,18 @@ def study_adversarial(
     table = summarize(pairs, compare_pairs(tables.layers))
     write_table(table, folder.table("adversarial"), "adversarial")
     files = [
-        *draw_curves(folder, tables.layers, title=f"{network.model}, {scene.data.name}"),
+        *draw_curves(folder, tables.layers, title=f"{network.model}, {_source(victims)}"),
         *draw_images(folder, usable, scene.target, data=scene.data),
     ]
     sentence = read_attacks(table)
     parameters = {"attacking": vars(attacking), "variants": [item.name for item in variants]}
     folder.finish(parameters, reading=sentence, files=files)
     return tell(folder, sentence)
+
+
+def _source(victims: Victims) -> str:
+    """Name the images as the figures of a run do."""
+    return "/".join(victims.data.parts[-2:]) if victims.data else victims.dataset
 
 
 def _attack(

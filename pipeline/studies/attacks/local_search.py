@@ -85,7 +85,8 @@ class LocalSearch:
         [[[True, False], [False, False]]]
         """
         height, width = image.shape[1:]
-        current = image - np.float32(0.5)
+        start = image - np.float32(0.5)
+        current = start.copy()
         count = max(1, int(self.share * height * width))
         candidates = generator.permutation(height * width)[:count]
         for _ in range(self.rounds):
@@ -95,7 +96,8 @@ class LocalSearch:
             chosen = candidates[self._rank(predict, current, candidates, label)]
             rows, columns = np.divmod(chosen, width)
             current[:, rows, columns] = cyclic(current[:, rows, columns], self.r)
-            found = current + np.float32(0.5)
+            # what was not changed stays as it is, to the last bit
+            found = np.where(current == start, image, current + np.float32(0.5))
             if int(np.argmax(predict(found[None]), axis=1)[0]) != label:
                 break
             candidates = around(chosen, self.d, shape=(height, width))

@@ -92,11 +92,17 @@ def read_attacks(table: pd.DataFrame) -> str:
         for row in ends.to_dict("records")
     )
     names = set(ends["attack"])
+    fewer = ends[ends["n_nodes"] < ends["n_nodes"].max()]["attack"]
+    warning = "Q depends on the number of images: {} had fewer. ".format(
+        ", ".join(TITLES[name] for name in fewer)
+    )
     theirs = ", ".join(f"{TITLES[name]} {q:.3f}" for name, q in PUBLISHED.items() if name in names)
     return (
         f"In the last layer Q is lower after the attack than before in {lower} of "
-        f"{plural(len(measured), 'attack')}, highest first: {ours}. Published for VGG16 on "
-        f"CIFAR-10 (Lu et al. 2022, 500 images each): clean {PUBLISHED_CLEAN:.3f}, {theirs}."
+        f"{plural(len(measured), 'attack')}, highest first: {ours}. "
+        f"{warning if len(fewer) else ''}"
+        f"Published for VGG16 on CIFAR-10 (Lu et al. 2022, 500 images each): clean "
+        f"{PUBLISHED_CLEAN:.3f}, {theirs}."
     )
 
 

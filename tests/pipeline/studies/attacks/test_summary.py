@@ -62,6 +62,20 @@ def test_the_table_has_every_attack(scene):
     assert "CW" not in said
 
 
+def test_fewer_images_are_said():
+    table = pd.DataFrame(
+        {
+            "attack": ["pgd", "onepixel"],
+            "n_nodes": [200, 28],
+            "success_rate": [1.0, 0.2],
+            "last_layer_clean": [0.8, 0.3],
+            "last_layer_attacked": [0.5, 0.1],
+        }
+    )
+    assert "number of images: OnePixel had fewer. Published" in read_attacks(table)
+    assert "had fewer" not in read_attacks(table.assign(n_nodes=200))
+
+
 def test_every_attack_has_a_title_and_a_published_end():
     assert set(TITLES) == set(PUBLISHED)
     assert list(PUBLISHED.values()) == sorted(PUBLISHED.values(), reverse=True)
