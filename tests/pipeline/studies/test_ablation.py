@@ -11,8 +11,9 @@ from pipeline import analyze
 from pipeline.data import load_data
 from pipeline.options import Features, Images, Network, Work
 from pipeline.studies import variants
-from pipeline.studies.ablation import Grid, study_ablation
+from pipeline.studies.ablation import study_ablation
 from pipeline.studies.folder import StudyFolder
+from pipeline.studies.grid import Grid
 
 NETWORK = Network(model="resnet8")
 IMAGES = Images(samples=60, repeats=2)
