@@ -44,6 +44,14 @@ COMMANDS = {
         "pipeline.studies.ablation:study_ablation",
         "See how the curve depends on k, samples, metric, layers and pooling.",
     ),
+    "study similarity": (
+        "pipeline.studies.similarity:study_similarity",
+        "Compare all pairs of layers of a run, or of two runs on the same samples.",
+    ),
+    "study tsne": (
+        "pipeline.studies.tsne:study_tsne",
+        "Draw the samples of a run in the plane, layer by layer, beside Q.",
+    ),
     "bench": ("pipeline.bench:run_benchmarks", "Time stratagraph against what it replaces."),
 }
 # what commands of two words have in common
