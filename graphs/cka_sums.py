@@ -149,7 +149,7 @@ class CkaSums:
         earlier, now = 2 * (self._exponents - top), 2 * (own - top)
         stack = np.ldexp(stack, now[:, None])
         weight = n / (n * (n - 3) if self._estimator == "unbiased" else (n - 1) ** 2)
-        self._sums = np.ldexp(self._sums, earlier[:, None] + earlier) + weight * stack @ stack.T
+        self._sums = np.ldexp(self._sums, earlier[:, None] + earlier) + weight * (stack @ stack.T)
         self._sizes = np.ldexp(self._sizes, 2 * earlier) + weight * np.ldexp(sizes, 2 * now)
         self._exponents = top
         self._weight += n
@@ -167,8 +167,9 @@ class CkaSums:
         """
         own = np.diag(self._sums)
         varies = own > _ROUNDING * self._sizes
-        root = np.sqrt(np.where(varies, own, np.nan))
-        return np.clip(self._sums / root[:, None] / root, -1.0, 1.0)
+        known = np.where(varies, own, np.nan)
+        found: NDArray[np.float64] = self._sums / np.sqrt(known[:, None] * known)
+        return found.clip(-1.0, 1.0)
 
     def _centre(self, values: NDArray[np.float64]) -> tuple[NDArray[np.float64], float]:
         """Return a matrix whose products with others are HSIC, and the size of the Gram matrix."""

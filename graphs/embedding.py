@@ -1,5 +1,7 @@
 """Pictures of features in the plane: t-SNE, and how far its picture keeps classes apart."""
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.decomposition import PCA
@@ -26,8 +28,8 @@ def check_perplexity(perplexity: float, n: int) -> None:
     --------
     >>> check_perplexity(30, 500)
     """
-    if not perplexity > 0:
-        raise GraphError(f"perplexity {perplexity:g} is not positive", "give --perplexity 30")
+    if not 0 < perplexity < math.inf:
+        raise GraphError(f"perplexity {perplexity:g} is no positive number", "give --perplexity 30")
     needed = int(_NEIGHBORS * perplexity) + 2
     if n < needed:
         raise GraphError(

@@ -88,8 +88,8 @@ def study_similarity(
     _note_constant(pairs)
     first = together[0][0]
     means = mean_pairs(pairs)
-    title = "  ·  ".join(dict.fromkeys(source_title(items[0]) for items in sides))
-    files = _draw(folder, means, title=f"{title}  ·  {_repeats(len(together))}")
+    titles = dict.fromkeys(source_title(items[0]) for items in sides)
+    files = _draw(folder, means, title="  ·  ".join([*titles, _repeats(len(together))]))
     sentence = read_pairs(means, chance=chance_overlap(first.n_nodes, first.neighbours(0).k))
     folder.finish({"runs": names, "batch": batch}, reading=sentence, files=files)
     return tell(folder, sentence)

@@ -42,9 +42,10 @@ def side(item: GraphSet, name: str) -> Layers:
 
 
 def source_title(item: GraphSet) -> str:
-    """Return network and data set, for a figure."""
-    given = item.run.stage("activations")["parameters"]
-    return f"{given['model']}, {given['dataset']}"
+    """Return network and data set, as the figures of a run have them."""
+    said = item.run.stage("activations")["parameters"]
+    path = said["given"]["data"]
+    return f"{said['model']}, {'/'.join(Path(path).parts[-2:]) if path else said['dataset']}"
 
 
 def layer_rows(item: GraphSet, position: int, machine: Machine) -> LayerRows:

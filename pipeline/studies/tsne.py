@@ -216,7 +216,7 @@ def _draw(
     folder: StudyFolder, places: pd.DataFrame, summary: pd.DataFrame, *, title: str
 ) -> list[str]:
     titles = {
-        at: f"{at}  {layer}   Q = {q:.2f}"
+        at: f"{at}  {layer}   Q = {q:.2f}".replace("-", "−")
         for at, layer, q in zip(
             summary["layer_index"].tolist(), summary["layer"], summary["modularity"], strict=True
         )
