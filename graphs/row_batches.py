@@ -7,7 +7,7 @@ from graphs.errors import GraphError
 from graphs.neighbors.rows import Rows
 
 FEWEST = 4  # samples that the unbiased estimator needs
-STEP = 256  # rows read at a time: the row groups of a shard
+STEP = 32  # rows read at a time; a shard keeps the row group that they are of
 
 
 def split_batches(n: int, size: int, *, seed: int = 0) -> list[NDArray[np.int64]]:
@@ -62,7 +62,7 @@ def gather_rows(rows: Rows, wanted: NDArray[np.integer]) -> NDArray[np.floating]
     Parameters
     ----------
     rows : Rows
-        Features, shape (n, D): an array, or shards on disk, which are read 256 rows at a time.
+        Features, shape (n, D): an array, or shards on disk, which are read 32 rows at a time.
     wanted : ndarray of int, shape (m,)
         Which rows, ascending.
 

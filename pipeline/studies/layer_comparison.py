@@ -12,12 +12,14 @@ from graphs.errors import ActivationError, ResourceError
 from graphs.layer_pairs import pair_table
 from graphs.row_batches import STEP, gather_rows, split_batches
 from graphs.similarity import modularity_differences, neighbor_overlaps
+from graphs.tables import largest_group
 from pipeline.devices import format_bytes
 from pipeline.graph_sets import GraphSet
 from pipeline.options import Machine
 from pipeline.studies.stored import layer_modularity, layer_rows, side
 
 _COPIES = 4  # of a piece of a layer in float64, while it is centred and multiplied
+_READING = 5  # of a row group, while Arrow decodes it
 _GRAMS = 3  # of every layer's Gram matrices: as computed, and centred twice
 
 
@@ -45,6 +47,8 @@ class Comparison:
     ------
     ResourceError
         When one batch does not fit into the memory.
+    CorruptFileError
+        When features are missing or damaged.
     """
 
     def __init__(
@@ -78,7 +82,12 @@ class Comparison:
     def _fitting(self, largest: int, batch: int, memory: int) -> int:
         """Return how many batches fit at a time."""
         width = max(int(item.layers[at]["values"]) for item, at in self._places)
-        once = 4 * width * (2 * STEP + largest) + _COPIES * CHUNK_BYTES
+        reading = max(
+            int(item.layers[at]["values"])
+            * largest_group(item.folder.shard(item.layers[at]["index"], 0))
+            for item, at in self._places
+        )
+        once = 4 * (_READING * reading + width * (STEP + largest)) + _COPIES * CHUNK_BYTES
         each = 4 * width * largest + 8 * self.layers * largest**2
         needed = once + each + 8 * (_GRAMS - 1) * self.layers * largest**2
         if needed > memory:
