@@ -22,6 +22,8 @@ TableName = Literal[
     "dynamics",
     "random",
     "compare",
+    "similarity",
+    "tsne",
     "adversarial",
 ]
 TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
@@ -164,6 +166,32 @@ COLUMNS: dict[TableName, pa.Schema] = {
             _column("sd", pa.float64(), null=True),
             _column("step", pa.float64(), null=True),
             _column("mark", pa.string()),
+        ]
+    ),
+    "similarity": pa.schema(
+        [
+            _column("run_a", pa.string()),
+            _column("layer_a_index", pa.int32()),
+            _column("layer_a", pa.string()),
+            _column("run_b", pa.string()),
+            _column("layer_b_index", pa.int32()),
+            _column("layer_b", pa.string()),
+            _column("repeat", pa.int32()),
+            _column("modularity_difference", pa.float64()),
+            _column("cka", pa.float64(), null=True),  # features that do not vary have none
+            _column("neighbor_overlap", pa.float64()),
+        ]
+    ),
+    "tsne": pa.schema(
+        [
+            _column("layer_index", pa.int32()),
+            _column("layer", pa.string()),
+            _column("node", pa.int32()),
+            _column("sample", pa.int64()),
+            _column("label", pa.int32()),
+            _column("label_name", pa.string()),
+            _column("x", pa.float32()),
+            _column("y", pa.float32()),
         ]
     ),
     "adversarial": pa.schema(

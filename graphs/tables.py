@@ -153,6 +153,13 @@ def shard_size(path: Path) -> tuple[int, int]:
         return file.metadata.num_rows, kind.list_size
 
 
+def largest_group(path: Path) -> int:
+    """Return how many rows of a shard are read at once at most, from its footer alone."""
+    with _open(path, "activations") as file:
+        groups = range(file.num_row_groups)
+        return max((file.metadata.row_group(group).num_rows for group in groups), default=0)
+
+
 def read_shard(
     path: Path, *, start: int = 0, stop: int | None = None
 ) -> Iterator[tuple[int, NDArray[np.int32], NDArray[np.floating]]]:

@@ -56,6 +56,14 @@ COMMANDS = {
         "pipeline.studies.compare:study_compare",
         "Show the curves of several runs in one figure, drops and plateaus marked.",
     ),
+    "study similarity": (
+        "pipeline.studies.similarity:study_similarity",
+        "Compare all pairs of layers of a run, or of two runs on the same samples.",
+    ),
+    "study tsne": (
+        "pipeline.studies.tsne:study_tsne",
+        "Draw the samples of a run in the plane, layer by layer, beside Q.",
+    ),
     "study adversarial": (
         "pipeline.studies.adversarial:study_adversarial",
         "See how the curve of attacked images differs from that of the clean ones.",

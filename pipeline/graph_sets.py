@@ -74,7 +74,7 @@ class GraphSet:
         GraphError, CorruptFileError
             When its graph cannot be measured or read.
         """
-        knn = self._neighbours(position)
+        knn = self.neighbours(position)
         return measure_layer(
             self._snapshot(position, knn),
             knn,
@@ -125,7 +125,7 @@ class GraphSet:
             if all((self.run.exports / name).exists() for name in names):
                 return names
         marker.unlink(missing_ok=True)  # before the files it speaks of change
-        knn = [self._neighbours(position) for position in range(len(self.layers))]
+        knn = [self.neighbours(position) for position in range(len(self.layers))]
         graph = DynamicGraph(
             name=self.folder.name,
             nodes=self.nodes,
@@ -156,13 +156,14 @@ class GraphSet:
             for position in range(len(self.layers))
         )
 
-    def _part(self, position: int, name: str) -> Path:
-        return self.parts / f"layer={position:03d}" / f"{name}.parquet"
+    def neighbours(self, position: int) -> KnnGraph:
+        """Read the directed list of a layer.
 
-    def _read(self, position: int, name: MetricTable) -> pd.DataFrame:
-        return read_frame(self._part(position, name), TABLES[name])
-
-    def _neighbours(self, position: int) -> KnnGraph:
+        Raises
+        ------
+        CorruptFileError
+            When it is missing, damaged, or not from this run's stage 2.
+        """
         layer = self.layers[position]
         path = self.folder.edges(layer["index"])
         expected = edges_digest(layer, self.links["parameters"])
@@ -171,6 +172,12 @@ class GraphSet:
                 f"{path} is not from this run's stage 2", "run stage 2 (edges) again"
             )
         return read_edges(path, self.n_nodes)
+
+    def _part(self, position: int, name: str) -> Path:
+        return self.parts / f"layer={position:03d}" / f"{name}.parquet"
+
+    def _read(self, position: int, name: MetricTable) -> pd.DataFrame:
+        return read_frame(self._part(position, name), TABLES[name])
 
     def _snapshot(self, position: int, knn: KnnGraph) -> Snapshot:
         layer = self.layers[position]

@@ -178,10 +178,10 @@ def read_flatness(table: pd.DataFrame) -> str:
     Examples
     --------
     >>> rows = {"variant": ["trained", "random-0", "random-1"], "range": [0.8, 0.02, 0.04]}
-    >>> rows |= {"first_q": [0.1, 0.1, 0.1], "last_q": [0.9, 0.08, 0.12]}
+    >>> rows |= {"first_q": [0.1, 0.1, 0.1], "last_q": [0.9, 0.09, 0.12]}
     >>> print(read_flatness(pd.DataFrame(rows)))
     Untrained networks stay flat: their Q spans 0.03 ± 0.01 over depth (2 seeds), that of the \
-trained one 0.80; at the last layer it is 0.10 untrained and 0.90 trained.
+trained one 0.80; from the first layer to the last Q changes by +0.00 untrained and +0.80 trained.
     """
     trained = table[table["variant"] == TRAINED].iloc[0]
     others = table[table["variant"] != TRAINED]
@@ -190,8 +190,10 @@ trained one 0.80; at the last layer it is 0.10 untrained and 0.90 trained.
     seeds = f"{len(others)} seed{'s' if len(others) > 1 else ''}"
     flat = mean < FLATTER * trained["range"]
     verdict = "stay flat" if flat else "are hardly flatter than the trained one"
+    change = (others["last_q"] - others["first_q"]).mean()
+    gain = trained["last_q"] - trained["first_q"]
     return (
         f"Untrained networks {verdict}: their Q spans {mean:.2f}{spread} over depth ({seeds}), "
-        f"that of the trained one {trained['range']:.2f}; at the last layer it is "
-        f"{others['last_q'].mean():.2f} untrained and {trained['last_q']:.2f} trained."
+        f"that of the trained one {trained['range']:.2f}; from the first layer to the last Q "
+        f"changes by {change:+.2f} untrained and {gain:+.2f} trained."
     )

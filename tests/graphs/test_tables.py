@@ -12,6 +12,7 @@ from graphs.schema import COLUMNS, KEY, TABLE_NAMES, activation_schema
 from graphs.shards import LayerRows
 from graphs.tables import (
     ShardWriter,
+    largest_group,
     read_frame,
     read_metadata,
     read_shard,
@@ -115,6 +116,7 @@ def test_shards_hold_what_was_written_in_row_groups_of_256(tmp_path, dtype):
     values = np.random.default_rng(0).normal(size=(600, 7)).astype(dtype)
     path = write_shard(tmp_path / "a.parquet", values, dtype=dtype)
     assert shard_size(path) == (600, 7)
+    assert largest_group(path) == 256
     _, nodes, read = zip(*read_shard(path), strict=True)
     np.testing.assert_array_equal(np.concatenate(nodes), np.arange(600))
     np.testing.assert_array_equal(np.concatenate(read), values)

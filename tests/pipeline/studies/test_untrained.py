@@ -111,3 +111,27 @@ def test_initialisations_are_those_of_load_model(trained, tmp_path):
             "resnet8", input_shape=shape, weights=out / f"weights/random-{seed}.pt", seed=9
         )
         assert digest_state(found) == digest_state(expected)
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_untrained_networks_stay_flat_on_real_images(data_folder, tmp_path):
+    """One of the published laws, on ResNet20 and exact CIFAR-10 images."""
+    out = study_random(
+        tmp_path / "study",
+        network=Network(
+            model="resnet20", weights=str(data_folder / "weights/resnet20-12fca82f.th")
+        ),
+        images=Images(
+            dataset="parquet",
+            data=data_folder / "cifar10-exact/test.parquet",
+            normalize="imagenet",
+            samples=500,
+            repeats=1,
+        ),
+        untrained=Untrained(seeds=1),
+    )
+    table = read_frame(out / "metrics/random.parquet", "random").set_index("variant")
+    assert table.loc["trained", "range"] > 0.6
+    assert table.loc["random-0", "range"] < 0.15
+    assert table.loc["trained", "spearman"] > 0.8

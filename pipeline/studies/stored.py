@@ -1,0 +1,73 @@
+"""Finished runs that a study reads: features, neighbours and modularity of every layer."""
+
+from pathlib import Path
+
+from graphs.layer_pairs import Layers
+from graphs.modularity import modularity
+from graphs.places import remote
+from graphs.runs import Run
+from graphs.shards import LayerRows
+from pipeline.graph_sets import GraphSet
+from pipeline.linking import LayerTask, open_rows
+from pipeline.options import Machine, Neighbours
+
+
+def open_sets(location: Path) -> list[GraphSet]:
+    """Open the node sets of a run, one a repeat.
+
+    Parameters
+    ----------
+    location : Path
+        The run folder, or its URL; stages 1 and 2 are finished.
+
+    Raises
+    ------
+    RunError
+        When they are not, or the folder is no run.
+    """
+    run = Run(location)
+    source, links = run.stage("activations"), run.stage("edges")
+    return [GraphSet(run, item, source, links) for item in source["sets"]]
+
+
+def run_name(item: GraphSet) -> str:
+    """Return what tables call the run: the name of its folder."""
+    root = item.run.root
+    return root.name if remote(root) else root.resolve().name
+
+
+def side(item: GraphSet, name: str) -> Layers:
+    """Return the layers of a run under a name."""
+    return Layers(run=name, names=[layer["name"] for layer in item.layers])
+
+
+def source_title(item: GraphSet) -> str:
+    """Return network and data set, as the figures of a run have them."""
+    said = item.run.stage("activations")["parameters"]
+    path = said["given"]["data"]
+    return f"{said['model']}, {'/'.join(Path(path).parts[-2:]) if path else said['dataset']}"
+
+
+def layer_rows(item: GraphSet, position: int, machine: Machine) -> LayerRows:
+    """Open the features of a layer, after checking that they are this run's.
+
+    Raises
+    ------
+    CorruptFileError
+        When a shard is missing, damaged or of another run.
+    """
+    task = LayerTask(
+        folder=item.folder,
+        layer=item.layers[position],
+        samples=item.n_nodes,
+        digest="",
+        neighbours=Neighbours(),
+        machine=machine,
+    )
+    return open_rows(task)
+
+
+def layer_modularity(item: GraphSet, position: int) -> float:
+    """Return Q of the classes in a layer, as stage 3 measures it."""
+    knn = item.neighbours(position)
+    return modularity(knn.indices, knn.weights, item.nodes["label"].to_numpy()).value
