@@ -58,7 +58,9 @@ class LayerRows:
         start, rest = start + len(held), out[len(held) :]
         if not len(rest):
             return out
-        self._last = (0, values[:0])  # lets go of it before the next one is read
+        # lets go of it before the next one is read; a view would keep all of it
+        self._last = (0, np.empty((0, self.shape[1]), np.float32))
+        del values, held
         first = int(np.searchsorted(self._bounds, start, side="right")) - 1
         for part, at in zip(self._parts[first:], self._bounds[first:], strict=False):
             if at >= stop:

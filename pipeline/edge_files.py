@@ -1,5 +1,7 @@
 """One layer's directed list on disk."""
 
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +9,11 @@ import numpy as np
 import pandas as pd
 
 from graphs.errors import CorruptFileError
-from graphs.files import digest_json
+from graphs.files import digest_json, read_json, write_json
 from graphs.neighbors import KnnGraph
 from graphs.tables import read_frame, read_metadata, write_table
+
+KINDS = ("certified", "repaired", "recomputed")
 
 
 def edges_digest(layer: dict[str, Any], options: dict[str, Any]) -> str:
@@ -44,6 +48,52 @@ def write_edges(graph: KnnGraph, path: Path, *, layer: dict[str, Any], digest: s
         "project_q_shift": "" if graph.project_q_shift is None else repr(graph.project_q_shift),
     }
     return write_table(frame, path, "edges", metadata=metadata)
+
+
+def proof_path(edges: Path) -> Path:
+    """Return where it stands how the neighbours in a file of edges were proven."""
+    return edges.with_suffix(".json")
+
+
+def write_proof(graph: KnnGraph, edges: Path, *, digest: str) -> None:
+    """Write how the engine `certified` proved a layer's neighbours; of others, nothing.
+
+    Not into the edges: the counts depend on machine and memory, and equal neighbours are equal
+    files.
+    """
+    path = proof_path(edges)
+    if not graph.product:
+        path.unlink(missing_ok=True)
+        return
+    counts = {name: getattr(graph, name) for name in KINDS}
+    write_json(path, {"digest": digest, "product": graph.product} | counts)
+
+
+def sum_proofs(edges: Mapping[Path, str]) -> dict[str, Any]:
+    """Sum up how the engine `certified` proved the neighbours of some layers, for the manifest.
+
+    Parameters
+    ----------
+    edges : mapping of Path to str
+        The layers' files and their digests.
+
+    Returns
+    -------
+    dict
+        ``layers`` that it linked, ``products`` (how many were multiplied in which type) and
+        ``certified``, ``repaired``, ``recomputed`` rows; empty where another engine searched.
+    """
+    proofs = [
+        found
+        for path, digest in edges.items()
+        if proof_path(path).exists() and (found := read_json(proof_path(path)))["digest"] == digest
+    ]
+    if not proofs:
+        return {}
+    return {
+        "layers": len(proofs),
+        "products": dict(sorted(Counter(proof["product"] for proof in proofs).items())),
+    } | {name: sum(proof[name] for proof in proofs) for name in KINDS}
 
 
 def read_edges(path: Path, n_nodes: int) -> KnnGraph:

@@ -1,6 +1,5 @@
 """Linking one layer: what stage 2 does with each of its units, wherever it runs."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from graphs.runs import RepeatFolder, holds
 from graphs.shards import LayerRows
 from graphs.tables import read_frame, read_metadata
 from pipeline.devices import SMALLEST_BUDGET, memory_budget
-from pipeline.edge_files import write_edges
+from pipeline.edge_files import write_edges, write_proof
 from pipeline.options import Machine, Neighbours
 
 SIDE_BY_SIDE = 2
@@ -66,28 +65,7 @@ class LayerTask:
         return holds(self.folder.edges(self.layer["index"]), "edges", self.digest)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Linked:
-    """What stage 2 hears of a layer that is done.
-
-    Attributes
-    ----------
-    notes : list of str
-        What the user should hear of.
-    product : str
-        Engine `certified`: in what rows were multiplied; empty for others.
-    certified, repaired, recomputed : int
-        Engine `certified`: how many rows were settled which way (`KnnGraph`).
-    """
-
-    notes: list[str]
-    product: str
-    certified: int
-    repaired: int
-    recomputed: int
-
-
-def link_locally(tasks: Sequence[LayerTask], *, memory: int) -> Iterator[Linked]:
+def link_locally(tasks: Sequence[LayerTask], *, memory: int) -> Iterator[list[str]]:
     """Link layers on this machine, two side by side where both fit into the memory.
 
     While one is searched, the other is read and prepared.
@@ -101,7 +79,7 @@ def link_locally(tasks: Sequence[LayerTask], *, memory: int) -> Iterator[Linked]
 
     Yields
     ------
-    Linked
+    list of str
         As `link_layer`.
     """
     half = memory // 2
@@ -116,13 +94,13 @@ def link_locally(tasks: Sequence[LayerTask], *, memory: int) -> Iterator[Linked]
         pool.shutdown(cancel_futures=True)
 
 
-def link_layer(task: LayerTask) -> Linked:
+def link_layer(task: LayerTask) -> list[str]:
     """Link the samples of one layer and write its edges.
 
     Returns
     -------
-    Linked
-        How it went.
+    list of str
+        What the user should hear of.
 
     Raises
     ------
@@ -212,14 +190,15 @@ def describe_search(task: LayerTask, graph: KnnGraph) -> list[str]:
     return [f"{task.name}: {'; '.join(said)}"] if said else []
 
 
-def finish_layer(task: LayerTask, graph: KnnGraph) -> Linked:
-    """Check what was found in one layer, write it, and return how it went."""
+def finish_layer(task: LayerTask, graph: KnnGraph) -> list[str]:
+    """Check what was found in one layer, write it, and return what the user should hear of."""
     if graph.zero_rows == graph.n_nodes:
         raise ActivationError(
             f"{task.name}: all {graph.n_nodes} activation rows are zero, they have no direction",
             "leave the layer out with --layers, or check the weights",
         )
     path = task.folder.edges(task.layer["index"])
+    write_proof(graph, path, digest=task.digest)  # first: where the edges are, it is there
     write_edges(graph, path, layer=task.layer, digest=task.digest)
     notes = describe_search(task, graph)
     if graph.zero_rows:
@@ -227,33 +206,7 @@ def finish_layer(task: LayerTask, graph: KnnGraph) -> Linked:
             f"{task.name}: {graph.zero_rows} of {graph.n_nodes} rows are zero; their similarity "
             "to everything is 0"
         )
-    return Linked(
-        notes=notes,
-        product=graph.product,
-        certified=graph.certified,
-        repaired=graph.repaired,
-        recomputed=graph.recomputed,
-    )
-
-
-def describe_proofs(linked: Sequence[Linked]) -> dict[str, Any]:
-    """Sum up how the engine `certified` settled the rows of some layers, for the manifest.
-
-    Returns
-    -------
-    dict
-        `products` (how many layers were multiplied in which type), `certified`, `repaired` and
-        `recomputed` rows; empty where another engine searched.
-    """
-    proven = [layer for layer in linked if layer.product]
-    if not proven:
-        return {}
-    return {
-        "products": dict(sorted(Counter(layer.product for layer in proven).items())),
-        "certified": sum(layer.certified for layer in proven),
-        "repaired": sum(layer.repaired for layer in proven),
-        "recomputed": sum(layer.recomputed for layer in proven),
-    }
+    return notes
 
 
 def open_rows(task: LayerTask) -> LayerRows:

@@ -21,7 +21,7 @@ from graphs.neighbors.pairs import (
     merge_pairs,
 )
 from pipeline.devices import memory_budget
-from pipeline.linking import LayerTask, Linked, finish_layer, link_layer, open_rows
+from pipeline.linking import LayerTask, finish_layer, link_layer, open_rows
 from pipeline.parallel import Cluster, Ref
 
 # Smaller blocks would spend their time on reading: each row is read once a block.
@@ -29,7 +29,7 @@ SMALLEST_BLOCK = 2048
 TASKS_A_WORKER = 4
 
 
-def link_on_cluster(cluster: Cluster, tasks: Sequence[LayerTask]) -> Iterator[Linked]:
+def link_on_cluster(cluster: Cluster, tasks: Sequence[LayerTask]) -> Iterator[list[str]]:
     """Link layers on a cluster; give what the user should hear of each, as they are done.
 
     Parameters
@@ -78,7 +78,7 @@ def _start(cluster: Cluster, task: LayerTask, wanted: int) -> Callable[[], list[
 
     options = task.neighbours
     apart = (
-        resolve_engine(options.engine, task.samples) in get_args(PairEngine)
+        resolve_engine(options.engine, task.samples, width) in get_args(PairEngine)
         and options.project is None
     )
     return by_pairs if apart and len(blocks) > 1 else as_one
@@ -93,7 +93,7 @@ def _rows_a_block(task: LayerTask, wanted: int) -> int:
 
 
 def _pair_engine(task: LayerTask) -> PairEngine:
-    engine = resolve_engine(task.neighbours.engine, task.samples)
+    engine = resolve_engine(task.neighbours.engine, task.samples, int(task.layer["values"]))
     return "certified" if engine == "certified" else "faiss"
 
 
@@ -127,7 +127,7 @@ def merge_rows(*parts: BlockLinks) -> BlockLinks:
     return merge_blocks(parts)
 
 
-def write_layer(task: LayerTask, *blocks: BlockLinks) -> Linked:
+def write_layer(task: LayerTask, *blocks: BlockLinks) -> list[str]:
     """Put the blocks of a layer together and write its edges.
 
     Raises

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from cyclopts import Group, Parameter
 
-from graphs.neighbors.knn import Engine, resolve_engine
+from graphs.neighbors.knn import Engine
 from graphs.neighbors.knn_graph import Device, IndexName, Metric
 from pipeline.data import DatasetName, Sampling
 from pipeline.layer_info import Pool
@@ -109,9 +109,9 @@ class Neighbours:
     metric
         `cosine` or `pearson`.
     engine
-        `auto` (chosen by the number of samples), `certified`, `faiss`, or `reference` (NumPy in
-        float64, slow): all give the same neighbours. `hnsw` and `ivf` are faster for very many
-        samples and miss some.
+        `auto` (chosen by the number of samples and of values), `certified`, `faiss`, or
+        `reference` (NumPy in float64, slow): all give the same neighbours. `hnsw` and `ivf` are
+        faster for very many samples and miss some.
     recall
         With `hnsw` or `ivf`: the share of the neighbours to find, such as 0.95. The cheapest
         setting that does is looked for.
@@ -125,12 +125,13 @@ class Neighbours:
     recall: float | None = None
     project: int | None = None
 
-    def digested(self, *, samples: int, seed: int) -> dict[str, Any]:
+    def digested(self, *, seed: int) -> dict[str, Any]:
         """Return what edges depend on, the names as on the command line."""
         options: dict[str, Any] = {
             "k": self.k,
             "metric": self.metric,
-            "engine": resolve_engine(self.engine, samples),
+            # not what auto stands for: that is settled layer by layer, and changes no neighbour
+            "engine": self.engine,
         }
         chosen = {"recall": self.recall, "project": self.project}
         options |= {name: value for name, value in chosen.items() if value is not None}

@@ -318,7 +318,7 @@ def _remove_others(sets: Sequence[NodeSet]) -> None:
         for path in node_set.folder.path.glob("activations/layer=*"):
             if path.name not in kept:
                 remove_tree(path)
-        for path in node_set.folder.path.glob("edges/layer=*.parquet"):
+        for path in node_set.folder.path.glob("edges/layer=*"):
             if path.stem not in kept:
                 path.unlink()
 

@@ -6,8 +6,8 @@ from graphs.neighbors.knn import check_k, check_search, explain_engine
 from graphs.runs import Run
 from pipeline.console import command_line, log, plural, progress_bar
 from pipeline.devices import memory_budget, resolve_device, run_folder
-from pipeline.edge_files import edges_digest
-from pipeline.linking import LayerTask, Linked, describe_proofs, link_locally
+from pipeline.edge_files import edges_digest, sum_proofs
+from pipeline.linking import LayerTask, link_locally
 from pipeline.linking_pairs import link_on_cluster
 from pipeline.options import Machine, Neighbours, Work
 from pipeline.parallel import open_cluster
@@ -62,7 +62,7 @@ def build_edges(
     check_k(neighbours.k, samples)
     check_search(neighbours.engine, recall=neighbours.recall, project=neighbours.project)
     seed = int(source["parameters"]["seed"])
-    options = neighbours.digested(samples=samples, seed=seed)
+    options = neighbours.digested(seed=seed)
     tasks = [
         LayerTask(
             folder=run.repeat(item["variant"], item["repeat"]),
@@ -78,8 +78,7 @@ def build_edges(
     ]
     todo = [task for task in tasks if work.force or not task.finished()]
     earlier = run.recorded("edges")
-    engine = _explain(todo or tasks) if todo or not earlier else earlier["engine"]
-    done: list[Linked] = []
+    engine = _explain(tasks) if todo or not earlier else earlier["engine"]
     with open_cluster(machine, out) as cluster:
         run.sweep()
         if todo or options != earlier.get("parameters"):
@@ -98,15 +97,15 @@ def build_edges(
             linked = (
                 link_on_cluster(cluster, todo) if cluster else link_locally(todo, memory=memory)
             )
-            for layer in linked:
-                for note in layer.notes:
+            for notes in linked:
+                for note in notes:
                     log.warning("%s", note)
-                done.append(layer)
                 advance(1)
-    proofs = describe_proofs(done) if todo else earlier.get("proofs", {})
-    if done and proofs:
+    proofs = sum_proofs({task.folder.edges(task.layer["index"]): task.digest for task in tasks})
+    if todo and proofs:
         log.info(
-            "stage 2: %d rows certified at once, %d repaired, %d recomputed",
+            "stage 2: %s linked by proof: %d rows certified at once, %d repaired, %d recomputed",
+            plural(proofs["layers"], "graph"),
             proofs["certified"], proofs["repaired"], proofs["recomputed"],
         )  # fmt: skip
     entry = {"parameters": options, "engine": engine, "device": machine.device}
@@ -117,12 +116,12 @@ def build_edges(
 def _explain(tasks: list[LayerTask]) -> str:
     """Say which engine links these layers, in what it multiplies, and why."""
     samples, machine, neighbours = tasks[0].samples, tasks[0].machine, tasks[0].neighbours
-    if machine.executor == "ray":  # its processes see for themselves what is fast there
-        return explain_engine(neighbours.engine, samples)
-    width = max(int(task.layer["values"]) for task in tasks)
+    widths = [int(task.layer["values"]) for task in tasks]
     if neighbours.project is not None:
-        width = min(width, neighbours.project)
-    return explain_engine(neighbours.engine, samples, width=width, device=machine.device)
+        widths = [min(width, neighbours.project) for width in widths]
+    # the processes of a cluster see for themselves what is fast there
+    device = machine.device if machine.executor == "local" else None
+    return explain_engine(neighbours.engine, samples, widths, device=device)
 
 
 if __name__ == "__main__":

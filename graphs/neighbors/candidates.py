@@ -17,8 +17,10 @@ from graphs.neighbors.low_precision import Product, Residuals
 TILE_ROWS = 512
 TILE_COLUMNS = 4096
 GROUP = 64
-# A row with more candidates than CROWDED + 8 k cannot be settled in low precision.
+# A row with more candidates than CROWDED + 8 k cannot be settled in low precision. Where so many
+# for every row do not fit, fewer do, but never fewer than LEAST beyond k.
 CROWDED = 256
+LEAST = 16
 # how often a row may be crowded on the way: its floor may rise above what crowds it
 PATIENCE = 4
 # entries kept before those that have fallen below their floors are let go
@@ -39,7 +41,8 @@ class Candidates:
     tile_bytes : int
         What one tile of similarities may take; a few times that is used.
     kept : int, optional
-        Pairs that may be kept before those out of reach are let go; twice that for a moment.
+        Pairs that may be kept before those out of reach are let go; twice that for a moment. More
+        only where k + 16 for every row are more.
     """
 
     def __init__(
@@ -61,6 +64,9 @@ class Candidates:
         # the best that a crowded row has let go
         self._lost = torch.full((n,), -torch.inf, device=product.device)
         self._kept = max(1 << 16, (KEPT_A_ROW + 8 * k) * n if kept is None else kept)
+        self._crowd = CROWDED + 8 * k
+        if kept is not None:
+            self._crowd = min(self._crowd, max(k + LEAST, self._kept // n))
         numbers = max(16, tile_bytes // 4)
         self._rows = max(4, min(TILE_ROWS, int(numbers**0.5)))
         self._columns = max(4, min(TILE_COLUMNS, numbers // self._rows))
@@ -156,7 +162,7 @@ class Candidates:
         everyone = slice(0, len(self._open))
         kept = values >= self._floor(everyone)[rows]
         rows, columns, values = rows[kept], columns[kept], values[kept]
-        crowded = torch.bincount(rows, minlength=len(self._open)) > CROWDED + 8 * self._k
+        crowded = torch.bincount(rows, minlength=len(self._open)) > self._crowd
         if crowded.any():
             let_go = crowded[rows]
             self._lost.scatter_reduce_(0, rows[let_go].long(), values[let_go], "amax")

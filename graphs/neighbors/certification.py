@@ -18,7 +18,8 @@ from graphs.neighbors.rows import Rows
 BLOCK_BYTES = 64 << 20
 TILE_BYTES = 16 << 20
 TILE_ROWS = 512
-ENTRY_BYTES = 12  # of a candidate: two rows and a similarity
+# of a candidate: two rows and a similarity, and what sorting and measuring pairs takes beside them
+ENTRY_BYTES = 96
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +54,9 @@ def plan_blocks(n: int, width: int, *, low_bytes: int, memory: int | None) -> Pl
     """Cut the work on n rows of `width` features.
 
     A tile and its copies get a sixteenth of the budget each, the four blocks being read a
-    sixteenth together, the lists of candidates, which are doubled for moments, an eighth, residuals
-    or unit rows up to five eighths. The lists grow beyond that where k of all n rows need more.
+    sixteenth together, residuals or unit rows up to five eighths, the lists of candidates a third,
+    most of it once residuals are gone. The lists grow beyond that where k + 16 for each of n rows
+    are more.
 
     Parameters
     ----------
@@ -81,7 +83,7 @@ def plan_blocks(n: int, width: int, *, low_bytes: int, memory: int | None) -> Pl
         exact_rows=max(1, min(n, room // (4 * width))),
         block_rows=block,
         tile_bytes=max(1 << 10, min(TILE_BYTES, memory // 16)),
-        kept=memory // (16 * ENTRY_BYTES),
+        kept=memory // (3 * ENTRY_BYTES),
     )
 
 
@@ -143,6 +145,7 @@ class Certification:
             low_rows=max(1, plan.low_rows // 2),
             block_rows=max(1, plan.block_rows // 2),
             tile_bytes=max(1 << 10, plan.tile_bytes // 4),
+            kept=None if plan.kept is None else plan.kept // 2,
         )
 
     def approximate(self) -> None:
@@ -170,6 +173,10 @@ class Certification:
                 self._prepare(at, unit, streamed[: len(unit)])
                 self._judge(at, at + len(unit))
                 self._compare(first, room[: last - first], at, streamed[: len(unit)])
+        # here, as the lists lie on the device, which may be too small for their sorting
+        self.pairs = self.found.collect()
+        self.crowded, self.reached = self.found.crowded, self.found.reached
+        del self.found
 
     def _compare(
         self, first: int, block: Residuals, at: int = 0, other: Residuals | None = None
@@ -206,9 +213,8 @@ class Certification:
 
     def measure(self) -> None:
         """Measure what may be a neighbour exactly (step 2)."""
-        rows, others, approximate = self.found.collect()
-        self.crowded, self.reached = self.found.crowded, self.found.reached
-        del self.found
+        rows, others, approximate = self.pairs
+        del self.pairs
         starts = np.searchsorted(rows, np.arange(self.n))
         first = np.arange(len(rows)) - starts[rows] < self.k
         similarity = np.full(len(rows), -np.inf, np.float32)

@@ -8,8 +8,8 @@
    k-th best is at least s, so only what is approximated at s - tau or above can be a neighbour.
    That is measured exactly too, and the row is *certified*.
 3. A row with too many candidates is *repaired*: a float32 product with a smaller tau names what may
-   still reach the k-th best, and that is measured exactly. Rows for which that is a good part of
-   everything are *recomputed*: measured against everything.
+   still reach the k-th best, and that is measured exactly. Rows for which that is a good part of a
+   block of rows are *recomputed*: measured against the whole block.
 
 So the answer is that of `reference_knn`, ties by lower index included, whatever the device, block
 sizes and threads. Where bfloat16 is not fast the same is done with float32.

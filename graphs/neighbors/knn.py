@@ -1,12 +1,13 @@
 """The one door to the neighbour engines."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal, cast, get_args
 
 import numpy as np
 
 from graphs.errors import GraphError
-from graphs.neighbors.knn_graph import Device, IndexName, KnnGraph, Metric
+from graphs.neighbors.knn_graph import NARROW, Device, IndexName, KnnGraph, Metric
 from graphs.neighbors.rows import Rows
 
 Engine = Literal["auto", "reference", "faiss", "certified", "hnsw", "ivf"]
@@ -16,13 +17,27 @@ Engine = Literal["auto", "reference", "faiss", "certified", "hnsw", "ivf"]
 CERTIFIED_FROM = 1500
 
 
-def resolve_engine(engine: Engine, samples: int) -> Engine:
+def resolve_engine(engine: Engine, samples: int, width: int) -> Engine:
     """Return the engine that `auto` stands for; any other as it is.
+
+    Of narrow rows the product is done faster than candidates are chosen by proof: FAISS is taken.
+
+    Parameters
+    ----------
+    engine : str
+        As the user chose it.
+    samples, width : int
+        Rows, and features a row.
 
     Raises
     ------
     GraphError
         When there is no such engine.
+
+    Examples
+    --------
+    >>> resolve_engine("auto", 10_000, 4096), resolve_engine("auto", 10_000, 64)
+    ('certified', 'faiss')
     """
     if engine not in get_args(Engine):
         raise GraphError(
@@ -30,13 +45,13 @@ def resolve_engine(engine: Engine, samples: int) -> Engine:
         )
     if engine != "auto":
         return engine
-    return "faiss" if samples < CERTIFIED_FROM else "certified"
+    return "faiss" if samples < CERTIFIED_FROM or width <= NARROW else "certified"
 
 
 def explain_engine(
-    engine: Engine, samples: int, *, width: int | None = None, device: Device = "auto"
+    engine: Engine, samples: int, widths: Sequence[int], *, device: Device | None = None
 ) -> str:
-    """Say in a few words which engine is taken, and why where that was left open.
+    """Say in a few words which engine is taken for some layers, and why where that was left open.
 
     Parameters
     ----------
@@ -44,26 +59,34 @@ def explain_engine(
         As the user chose it.
     samples : int
         Rows.
-    width : int, optional
-        Features a row: of the engine `certified`, say also in what this machine multiplies.
-    device : {"auto", "cpu", "cuda"}
-        Where it searches.
+    widths : sequence of int
+        Features a row, of each layer.
+    device : {"auto", "cpu", "cuda"}, optional
+        Where it searches: of `certified`, say also in what this machine multiplies there, and why.
 
     Examples
     --------
-    >>> explain_engine("auto", 500)
+    >>> explain_engine("auto", 500, [4096])
     'faiss (auto: fewer than 1500 samples)'
+    >>> explain_engine("auto", 5000, [4096, 64])
+    'certified, in layers of up to 512 values faiss (auto: no fewer than 1500 samples)'
     """
-    chosen = resolve_engine(engine, samples)
-    said: str = chosen
+    chosen = {resolve_engine(engine, samples, width) for width in widths}
+    said: str = "faiss" if chosen == {"faiss"} else "certified" if engine == "auto" else engine
+    if len(chosen) > 1:
+        said += f", in layers of up to {NARROW} values faiss"
     if engine == "auto":
-        bound = "fewer than" if chosen == "faiss" else "no fewer than"
-        said += f" (auto: {bound} {CERTIFIED_FROM} samples)"
-    if chosen != "certified" or width is None:
+        reason = (
+            f"fewer than {CERTIFIED_FROM} samples" if samples < CERTIFIED_FROM
+            else f"no layer has more than {NARROW} values" if chosen == {"faiss"}
+            else f"no fewer than {CERTIFIED_FROM} samples"
+        )  # fmt: skip
+        said += f" (auto: {reason})"
+    if "certified" not in chosen or device is None:
         return said
     from graphs.neighbors.certified import explain_product  # brings torch
 
-    return f"{said}, {explain_product(width, device)}"
+    return f"{said}, {explain_product(max(widths), device)}"
 
 
 def check_k(k: int, samples: int) -> None:
@@ -133,8 +156,8 @@ def knn(
     metric : {"cosine", "pearson"}
         Similarity.
     engine : {"auto", "reference", "faiss", "certified", "hnsw", "ivf"}
-        `auto` takes `certified` from 1,500 rows on, else
-        `faiss`; `hnsw` and `ivf` are approximate (`graphs.neighbors.index_search`).
+        `auto` takes `certified` from 1,500 rows of more than 512 values on, else `faiss`; `hnsw`
+        and `ivf` are approximate (`graphs.neighbors.index_search`).
     device : {"auto", "cpu", "cuda"}
         Where the engine searches.
     memory : int, optional
@@ -188,7 +211,7 @@ def knn(
         raise GraphError(f"there is no metric {metric!r}", f"choose one of {get_args(Metric)}")
     check_k(k, values.shape[0])
     check_search(engine, recall=recall, project=project)
-    chosen = resolve_engine(engine, values.shape[0])
+    chosen = resolve_engine(engine, *values.shape)
     search = _Search(k, engine=chosen, device=device, recall=recall, seed=seed)
     if project is None or project >= values.shape[1]:
         return search.run(values, metric=metric, memory=memory)
@@ -234,7 +257,7 @@ class _Search:
             )
         except RecallError as error:
             # who asks for a recall wants at least that
-            engine = resolve_engine("auto", rows.shape[0])
+            engine = resolve_engine("auto", *rows.shape)
             graph = self._exact(engine, rows, metric=metric, memory=memory)
             return replace(graph, setting=f"exact, as {error.problem}")
 

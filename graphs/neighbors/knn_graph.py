@@ -10,6 +10,8 @@ Metric = Literal["cosine", "pearson"]
 Device = Literal["auto", "cpu", "cuda"]
 IndexName = Literal["hnsw", "ivf"]
 
+# Up to so many features a product takes less time than choosing candidates from it.
+NARROW = 512
 # how the engine `certified` settled a row; over several bases the most costly way counts
 CERTIFIED, REPAIRED, RECOMPUTED = range(3)
 
@@ -34,7 +36,7 @@ class KnnGraph:
         Rows without a direction (all zero, or constant under Pearson): similarity 0 to everything.
     certified, repaired, recomputed : int
         Engine `certified`: rows that the first candidates settled, rows that took more of them,
-        rows measured against everything.
+        rows measured against whole blocks. The last two depend on the blocks, so on the memory.
     product : str
         Engine `certified`: the type in which rows were multiplied, `bfloat16` or `float32`;
         `mixed` where machines of a cluster differ.

@@ -23,15 +23,16 @@ residuals, and so the bound, small.
 """
 
 import functools
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+
+from graphs.neighbors.knn_graph import NARROW
 
 Precision = Literal["bfloat16", "float32"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
@@ -46,8 +47,6 @@ ROUNDING: dict[Precision, float] = {"bfloat16": 2.0**-8, "float32": 2.0**-21}
 # float32 sums are taken over so many terms at a time: their error grows with the longest chain
 TERMS = 2048
 PASS_BYTES = 1 << 20  # of rows that are prepared at a time: they stay in the cache
-# Below so many features the product costs less than choosing candidates from it.
-NARROW = 512
 FASTER = 1.5  # how much faster bfloat16 must be to be worth its larger error
 PROBE = (256, 2048)  # rows and features of the probe
 ROUNDS = 12
@@ -141,7 +140,7 @@ class Product:
         """Write approximate similarities, float32 of shape (len(left), len(right)), to `out`."""
         if self.kind is torch.float32:
             out.zero_()
-            with _full_float32():
+            with _full_float32:
                 for at in range(0, left.values.shape[1], TERMS):
                     part = slice(at, at + TERMS)
                     out += left.values[:, part] @ right.values[:, part].T
@@ -186,15 +185,40 @@ class Product:
         return own + gamma * lengths * longest + SLACK
 
 
-@contextmanager
-def _full_float32() -> Iterator[None]:
-    """Multiply in float32 also where the user allows torch less (TF32, bfloat16)."""
-    allowed = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(allowed)
+class _FullFloat32:
+    """Multiply in float32 also where the user allows torch less (TF32, bfloat16).
+
+    The setting is the process's: of threads that overlap, the first one in changes it and the last
+    one out puts it back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._allowed: list[str] = []
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._allowed = [backend.fp32_precision for backend in _BACKENDS]
+                for backend in _BACKENDS:
+                    backend.fp32_precision = "ieee"
+            self._inside += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                for backend, allowed in zip(_BACKENDS, self._allowed, strict=True):
+                    backend.fp32_precision = allowed
+
+
+# asking for each backend works with torch's old setting and with its new ones
+_BACKENDS = (
+    torch.backends.cuda.matmul,
+    torch.backends.mkldnn.matmul,  # type: ignore[attr-defined]  # torch does not declare it
+)
+_full_float32 = _FullFloat32()
 
 
 def choose_precision(width: int, device: torch.device) -> Precision:
@@ -214,7 +238,7 @@ def explain_precision(width: int, device: torch.device) -> str:
     """Say in a few words in what rows of so many features are multiplied, and why."""
     where = "the GPU" if device.type == "cuda" else "the CPU"
     if width <= NARROW:
-        return f"float32 products on {where}, as no layer has more than {NARROW} values"
+        return f"float32 products on {where}, as no row has more than {NARROW} values"
     found = probe(device)
     if not found.keeps_bound:
         reason = "bfloat16 breaks its error bound here"

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from threadpoolctl import threadpool_limits
 
+from graphs.errors import ResourceError
 from graphs.neighbors.pairs import link_pair
 from graphs.neighbors.rows import unit_rows
 from graphs.runs import Run
@@ -57,18 +58,54 @@ def measure_rates(setting: Setting) -> Rates:
     ----------
     setting : Setting
         Data folder and scratch folder; `quick` for sizes that show that it runs.
+
+    Raises
+    ------
+    ResourceError
+        When other work has disturbed the times.
     """
     few, many = setting.size(512, quick=32), setting.size(2048, quick=96)
     workload = prepare(setting, many)
     with _one_core():
+        # the first run of a process takes what no other does
+        _run(workload, setting.scratch / "first", few)
         small, large = (_run(workload, setting.scratch / str(n), n) for n in (few, many))
         layers = len(Run(large.folder).stage("activations")["sets"][0]["layers"])
         return Rates(
-            images=(many - few) / (large.activations - small.activations),
+            images=rate(many - few, small.activations, large.activations),
             flops=_search(setting),
             read=_read(large.folder),
-            nodes=layers * (many - few) / (large.communities - small.communities),
+            nodes=rate(layers * (many - few), small.communities, large.communities),
         )
+
+
+def rate(more: float, small: float, large: float) -> float:
+    """Return what is done in a second, from the times of a small and of a large run.
+
+    Parameters
+    ----------
+    more : float
+        What the large run does beyond the small one.
+    small, large : float
+        Their seconds.
+
+    Raises
+    ------
+    ResourceError
+        When the large run took no longer: other work has disturbed it.
+
+    Examples
+    --------
+    >>> rate(100, small=1.0, large=1.5)
+    200.0
+    """
+    if large <= small:
+        raise ResourceError(
+            f"a run four times as large took {large:.3g} s, the small one {small:.3g} s: the "
+            "machine is too busy to measure rates",
+            "try again when nothing else runs, or give the rates",
+        )
+    return more / (large - small)
 
 
 @dataclass(frozen=True)
@@ -109,8 +146,7 @@ def _search(setting: Setting) -> float:
 
     link(rows)  # the probe, and what is set up once
     # t(n) = a n + n² D / F, so t(2n) - 2 t(n) = 2 n² D / F
-    left = link(2 * rows) - 2 * link(rows)
-    return 2 * rows**2 * width / left if left > 0 else float("inf")
+    return rate(2 * rows**2 * width, small=2 * link(rows), large=link(2 * rows))
 
 
 def _read(folder: Path) -> float:

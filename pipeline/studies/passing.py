@@ -166,7 +166,7 @@ def _digest(variant: Variant, data: ImageData, model: nn.Module) -> str:
             "identity": describe(variant.network, images, features, data=data, model=model),
             "repeats": images.repeats,
             "layers": features.layers,
-            "edges": variant.neighbours.digested(samples=images.samples, seed=images.seed),
+            "edges": variant.neighbours.digested(seed=images.seed),
             "settings": variant.settings,
         }
     )

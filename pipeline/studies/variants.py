@@ -107,7 +107,7 @@ def _measure(
     machine, work = how
     source = run.stage("activations")
     given = source["parameters"]
-    options = variant.neighbours.digested(samples=int(given["samples"]), seed=int(given["seed"]))
+    options = variant.neighbours.digested(seed=int(given["seed"]))
     sets = [GraphSet(run, item, source, {"parameters": options}) for item in source["sets"]]
     digest = digest_json([variant.name, variant.settings, [item.digests for item in sets]])
     if folder.holds(variant.name, digest):

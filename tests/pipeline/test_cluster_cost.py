@@ -6,6 +6,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from graphs.errors import ResourceError
+from pipeline.benchmarks import rates
 from pipeline.benchmarks.cluster_cost import (
     Size,
     Task,
@@ -24,7 +26,7 @@ from pipeline.benchmarks.cluster_cost import (
     stage2_tasks,
     stage3_tasks,
 )
-from pipeline.benchmarks.rates import Rates, measure_rates
+from pipeline.benchmarks.rates import Rates, rate
 from pipeline.benchmarks.setting import Setting
 
 # 100 rows of 8 values in blocks of 40, 40 and 20
@@ -108,12 +110,30 @@ def test_widths():
         parse_widths("many")
 
 
-def test_rates_are_measured_on_one_core_and_threads_come_back(tmp_path):
+def test_a_rate_is_what_the_large_run_does_more_in_the_time_it_takes_more():
+    assert rate(1536, small=2.0, large=8.0) == 1536 / 6
+    with pytest.raises(ResourceError, match="took 1.9 s, the small one 2 s: the machine is too"):
+        rate(1536, small=2.0, large=1.9)
+
+
+def test_rates_are_measured_on_one_core_and_threads_come_back(tmp_path, monkeypatch):
+    """By a clock of their own: quick runs are too small for the real one."""
     before = torch.get_num_threads(), os.sched_getaffinity(0), os.environ.get("OMP_NUM_THREADS")
-    rates = measure_rates(Setting(scratch=tmp_path, quick=True))
-    assert rates.images > 0
-    assert rates.flops > 0
-    assert rates.read > 0
-    assert rates.nodes != 0
+    seen = []
+
+    def seconds(work):
+        seen.append((torch.get_num_threads(), len(os.sched_getaffinity(0))))
+        work()
+        # stages 1 and 3 of three runs, then 3 rounds each of searches: first, small, large
+        return [9, 9, 1, 1, 2, 5, *[1] * 3, *[1] * 3, *[4] * 3][len(seen) - 1]
+
+    monkeypatch.setattr(rates, "seconds", seconds)
+    found = rates.measure_rates(Setting(scratch=tmp_path, quick=True))
     after = torch.get_num_threads(), os.sched_getaffinity(0), os.environ.get("OMP_NUM_THREADS")
     assert after == before
+    assert seen == [(1, 1)] * 15
+    layers = 10
+    assert found.images == (96 - 32) / (2 - 1)
+    assert found.nodes == layers * (96 - 32) / (5 - 1)
+    assert found.flops == 2 * 64**2 * 600 / (4 - 2 * 1)
+    assert found.read > 0

@@ -441,3 +441,11 @@ def test_the_manifest_says_how_neighbours_were_proven(run_folder, tmp_path, capl
     build_edges(out, neighbours=Neighbours(k=4, engine="certified"))  # nothing to do
     again = Run(out).stage("edges")
     assert (again["engine"], again["proofs"]) == (entry["engine"], proofs)
+    # one layer is missing, and linked again: the run as a whole is what it was
+    (out / "variant=clean" / "repeat=0" / "edges" / "layer=003.parquet").unlink()
+    build_edges(out, neighbours=Neighbours(k=4, engine="certified"))
+    again = Run(out).stage("edges")
+    assert (again["engine"], again["proofs"]) == (entry["engine"], proofs)
+    build_edges(out, neighbours=Neighbours(k=4, engine="faiss"))
+    assert "proofs" not in Run(out).stage("edges")
+    assert not list(out.glob("variant=*/repeat=*/edges/*.json"))

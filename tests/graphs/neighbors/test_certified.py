@@ -1,5 +1,8 @@
 """The certified engine: its bound, its repairs, its blocks, in both precisions."""
 
+import threading
+import tracemalloc
+
 import numpy as np
 import pytest
 import torch
@@ -225,7 +228,7 @@ def test_what_the_machine_multiplies_in_is_explained(monkeypatch, found, said):
     monkeypatch.setattr(low_precision, "probe", lambda device: found)
     assert choose_precision(513, CPU) == found.precision
     assert explain_precision(513, CPU) == said
-    assert explain_precision(512, CPU).startswith("float32 products on the CPU, as no layer")
+    assert explain_precision(512, CPU).startswith("float32 products on the CPU, as no row")
 
 
 def test_a_device_without_room_gets_half_as_much(monkeypatch):
@@ -288,3 +291,77 @@ def test_a_small_gpu_is_enough():
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     np.testing.assert_array_equal(graph.indices, knn(x, 10, engine="certified").indices)
+
+
+SETTINGS = {
+    "nothing": lambda: None,
+    "old": lambda: torch.set_float32_matmul_precision("medium"),
+    "of CUDA": lambda: setattr(torch.backends.cuda.matmul, "fp32_precision", "tf32"),
+    "of the CPU": lambda: setattr(torch.backends.mkldnn.matmul, "fp32_precision", "bf16"),
+    "of all": lambda: setattr(torch.backends, "fp32_precision", "tf32"),
+}
+
+
+def allowed():
+    return [backend.fp32_precision for backend in low_precision._BACKENDS]
+
+
+@pytest.fixture
+def torch_settings():
+    """The precision that a user allows torch, put back."""
+    before = allowed(), torch.backends.fp32_precision
+    yield
+    torch.backends.fp32_precision = before[1]
+    for backend, value in zip(low_precision._BACKENDS, before[0], strict=True):
+        backend.fp32_precision = value
+
+
+@pytest.mark.usefixtures("torch_settings")
+@pytest.mark.parametrize("name", SETTINGS)
+def test_full_float32_whatever_the_user_allows_torch(name):
+    SETTINGS[name]()
+    before = allowed()
+    with low_precision._full_float32:
+        assert allowed() == ["ieee", "ieee"]
+        x = features(60, 300)
+        assert_reference(knn(x, 3, engine="certified"), x, 3)
+    assert allowed() == before
+
+
+@pytest.mark.usefixtures("torch_settings")
+def test_threads_that_overlap_keep_full_float32_and_put_it_back():
+    torch.set_float32_matmul_precision("medium")
+    before = allowed()
+    inside, leave = threading.Event(), threading.Event()
+
+    def first():
+        with low_precision._full_float32:
+            inside.set()
+            leave.wait(10)
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    inside.wait(10)
+    with low_precision._full_float32:
+        leave.set()
+        thread.join()
+        assert allowed() == ["ieee", "ieee"]
+    assert allowed() == before
+
+
+@pytest.mark.slow
+def test_memory_holds_where_every_row_has_many_candidates():
+    """Groups of 200 near duplicates: each row is within reach of its whole group."""
+    rng = np.random.default_rng(0)
+    x = np.repeat(rng.normal(size=(30, 600)).astype(np.float32), 200, axis=0)
+    x += 1e-3 * rng.normal(size=x.shape).astype(np.float32)
+    memory = 32 << 20
+    plan = certification.plan_blocks(len(x), 600, low_bytes=2, memory=memory)
+    tracemalloc.start()
+    graph = knn(x, 10, engine="certified", memory=memory)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert plan.kept // len(x) < 200
+    assert graph.certified < len(x)
+    assert peak < 1.2 * memory  # NumPy's part: torch's is not traced
+    assert_reference(graph, x, 10)

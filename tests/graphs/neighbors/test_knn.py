@@ -11,6 +11,7 @@ from sklearn.datasets import load_digits
 from graphs.errors import ActivationError, GraphError, ResourceError
 from graphs.neighbors import knn
 from graphs.neighbors.knn import CERTIFIED_FROM, explain_engine
+from graphs.neighbors.knn_graph import NARROW
 
 ENGINES = ("reference", "faiss", "certified")
 
@@ -191,13 +192,27 @@ def test_many_ties_and_zero_rows_need_little_memory(engine):
     assert peak < 80e6
 
 
-def test_auto_goes_by_the_number_of_rows():
+def test_auto_goes_by_rows_and_width():
     assert knn(np.eye(4), 1).engine == "faiss"
-    x = np.random.default_rng(0).normal(size=(CERTIFIED_FROM, 3))
+    x = np.random.default_rng(0).normal(size=(CERTIFIED_FROM, NARROW + 1))
     assert knn(x[1:], 1).engine == "faiss"
+    assert knn(x[:, 1:], 1).engine == "faiss"
     assert knn(x, 1).engine == "certified"
-    assert explain_engine("auto", 2000) == "certified (auto: no fewer than 1500 samples)"
-    assert explain_engine("hnsw", 2000) == "hnsw"
+
+
+def test_the_choice_is_explained():
+    wide, narrow = NARROW + 1, NARROW
+    said = "certified (auto: no fewer than 1500 samples)"
+    assert explain_engine("auto", 2000, [wide, wide]) == said
+    said = "certified, in layers of up to 512 values faiss (auto: no fewer than 1500 samples)"
+    assert explain_engine("auto", 2000, [wide, narrow]) == said
+    said = "faiss (auto: no layer has more than 512 values)"
+    assert explain_engine("auto", 2000, [narrow]) == said
+    assert explain_engine("auto", 1499, [wide]) == "faiss (auto: fewer than 1500 samples)"
+    for engine in ("hnsw", "reference", "certified", "faiss"):
+        assert explain_engine(engine, 2000, [wide, narrow]) == engine
+    assert explain_engine("faiss", 2000, [wide], device="cpu") == "faiss"
+    assert " products on the CPU" in explain_engine("auto", 2000, [wide], device="cpu")
 
 
 @pytest.mark.parametrize(
