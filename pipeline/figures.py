@@ -100,9 +100,7 @@ def draw_figures(
     list of str
         Names of the files.
     """
-    given = parameters["given"]["data"]
-    source = "/".join(Path(given).parts[-2:]) if given else parameters["dataset"]
-    title = f"{parameters['model']}, {source}"
+    title = caption(parameters["model"], parameters["dataset"], parameters["given"]["data"])
     depth = tables.layers["layer_index"].nunique()
     width = min(16.0, 5.0 + 0.3 * depth)
 
@@ -153,3 +151,35 @@ def find_published(
         path, parameters["model"], parameters["dataset"],
     )  # fmt: skip
     return None
+
+
+def caption(model: str, dataset: str, data: str | Path | None) -> str:
+    """Return network and data set as a reader knows them, for the title of a figure.
+
+    Parameters
+    ----------
+    model : str
+        Name, or ``path/file.py:factory``.
+    dataset : str
+        Kind of the data set.
+    data : str or Path, optional
+        Where it lies: its last two parts say more than ``parquet``.
+
+    Examples
+    --------
+    >>> caption("nets/vit.py:vit", "parquet", "sets/cifar10/test.parquet")
+    'vit.py:vit, cifar10/test.parquet'
+    """
+    return f"{model.split('/')[-1]}, {source_name(dataset, data)}"
+
+
+def source_name(dataset: str, data: str | Path | None) -> str:
+    """Return the data set's file as a reader knows it, or the name of its kind.
+
+    Examples
+    --------
+    >>> source_name("digits", None), source_name("fashion-mnist", "shared/data")
+    ('digits', 'fashion-mnist')
+    """
+    named = data is not None and dataset in ("parquet", "arrays", "imagefolder")
+    return "/".join(Path(str(data)).parts[-2:]) if named else dataset

@@ -9,7 +9,7 @@ from graphs.errors import GraphError
 from graphs.plots import plot_curve
 from graphs.shapes import compare_curves
 from graphs.tables import write_table
-from pipeline.figures import find_published, save_panels
+from pipeline.figures import caption, find_published, save_panels
 from pipeline.opening import open_images
 from pipeline.options import Features, Images, Machine, Neighbours, Network, Work
 from pipeline.studies.folder import StudyFolder
@@ -83,7 +83,9 @@ def study_ablation(
     curves = _curves(tables.layers, settings)
     shapes = compare_curves(curves)
     write_table(shapes, folder.table("ablation"), "ablation")
-    files = _draw(folder, curves, title=f"{network.model}, {data.name}", published=behind)
+    files = _draw(
+        folder, curves, title=caption(network.model, images.dataset, images.data), published=behind
+    )
     sentence = read_shapes(shapes, curves)
     given = {name: str(value) for name, value in vars(grid).items() if value is not None}
     parameters = {"model": network.model, "grid": given, "variants": sorted(variants)}
@@ -147,7 +149,7 @@ def read_shapes(shapes: pd.DataFrame, curves: pd.DataFrame) -> str:
             first, end = last.iloc[0], last.iloc[-1]
             moved = f", the last layer's Q goes from {first:.2f} to {end:.2f}"
         parts.append(
-            f"{varied}: rank correlation of the curves {worst['spearman']:.2f} or more "
+            f"{varied}: rank correlation of the curves at least {worst['spearman']:.2f} "
             f"({worst['setting_a']} against {worst['setting_b']}){moved}"
         )
     lowest = float(shapes["spearman"].min())

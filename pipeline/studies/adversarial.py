@@ -10,6 +10,7 @@ from graphs.errors import GraphError
 from graphs.files import remove_tree
 from graphs.tables import write_table
 from pipeline.console import log, plural, progress_bar
+from pipeline.figures import caption
 from pipeline.options import Features, Machine, Neighbours, Network, Work
 from pipeline.studies.attacks.batches import Attack
 from pipeline.studies.attacks.crafting import require_library
@@ -102,18 +103,15 @@ def study_adversarial(
     table = summarize(pairs, compare_pairs(tables.layers))
     write_table(table, folder.table("adversarial"), "adversarial")
     files = [
-        *draw_curves(folder, tables.layers, title=f"{network.model}, {_source(victims)}"),
+        *draw_curves(
+            folder, tables.layers, title=caption(network.model, victims.dataset, victims.data)
+        ),
         *draw_images(folder, usable, scene.target, data=scene.data),
     ]
     sentence = read_attacks(table)
     parameters = {"attacking": vars(attacking), "variants": [item.name for item in variants]}
     folder.finish(parameters, reading=sentence, files=files)
     return tell(folder, sentence)
-
-
-def _source(victims: Victims) -> str:
-    """Name the images as the figures of a run do."""
-    return "/".join(victims.data.parts[-2:]) if victims.data else victims.dataset
 
 
 def _attack(

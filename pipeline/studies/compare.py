@@ -17,11 +17,11 @@ from graphs.plots_depth import plot_depths
 from graphs.runs import METRIC_TABLES, Run
 from graphs.tables import read_frame, write_table
 from pipeline.console import log
-from pipeline.figures import find_published, save_figure
+from pipeline.figures import find_published, save_figure, source_name
 from pipeline.graph_sets import TABLES
 from pipeline.options import Flag
 from pipeline.studies.folder import StudyFolder
-from pipeline.studies.reading import source_name, tell
+from pipeline.studies.reading import tell
 from pipeline.summary import mean_curve
 
 LISTED = 4

@@ -16,7 +16,7 @@ from graphs.tables import write_table
 from graphs.trends import follow_accuracy
 from pipeline.console import log
 from pipeline.data import ImageData
-from pipeline.figures import save_panels
+from pipeline.figures import caption, save_panels
 from pipeline.options import Features, Images, Machine, Neighbours, Network, Work
 from pipeline.studies.epochs import (
     Epoch,
@@ -28,7 +28,7 @@ from pipeline.studies.epochs import (
 )
 from pipeline.studies.folder import StudyFolder
 from pipeline.studies.passing import measure_passing, open_variant, sample_accuracy
-from pipeline.studies.reading import caption, tell
+from pipeline.studies.reading import tell
 from pipeline.studies.variants import Variant
 from pipeline.training import Recipe, checkpoints
 

@@ -7,6 +7,7 @@ from graphs.modularity import modularity
 from graphs.places import remote
 from graphs.runs import Run
 from graphs.shards import LayerRows
+from pipeline.figures import caption
 from pipeline.graph_sets import GraphSet
 from pipeline.linking import LayerTask, open_rows
 from pipeline.options import Machine, Neighbours
@@ -44,8 +45,7 @@ def side(item: GraphSet, name: str) -> Layers:
 def source_title(item: GraphSet) -> str:
     """Return network and data set, as the figures of a run have them."""
     said = item.run.stage("activations")["parameters"]
-    path = said["given"]["data"]
-    return f"{said['model']}, {'/'.join(Path(path).parts[-2:]) if path else said['dataset']}"
+    return caption(said["model"], said["dataset"], said["given"]["data"])
 
 
 def layer_rows(item: GraphSet, position: int, machine: Machine) -> LayerRows:

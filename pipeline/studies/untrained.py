@@ -13,12 +13,12 @@ from graphs.plots_training import plot_untrained
 from graphs.tables import write_table
 from graphs.trends import describe_curves
 from pipeline.data import ImageData
-from pipeline.figures import save_figure
+from pipeline.figures import caption, save_figure
 from pipeline.options import Features, Images, Machine, Neighbours, Network, Work
 from pipeline.studies.epochs import initial_model
 from pipeline.studies.folder import StudyFolder
 from pipeline.studies.passing import measure_passing, open_variant
-from pipeline.studies.reading import caption, tell
+from pipeline.studies.reading import tell
 from pipeline.studies.variants import Variant
 from pipeline.training import checkpoints
 

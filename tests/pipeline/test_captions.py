@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.studies.reading import caption, source_name
+from pipeline.figures import caption, source_name
 
 
 @pytest.mark.parametrize(
