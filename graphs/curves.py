@@ -89,7 +89,7 @@ def plateau(
 def mark_layers(
     curve: ArrayLike, *, tolerance: float = TOLERANCE, patience: int = PATIENCE
 ) -> list[str]:
-    """Say of every layer whether Q drops there or it is part of a plateau.
+    """Say of every layer whether Q drops there or stands still.
 
     Parameters
     ----------
@@ -99,8 +99,9 @@ def mark_layers(
     Returns
     -------
     list of str, length L
-        ``drop`` where Q falls by more than the tolerance, else ``plateau`` where `plateau` does
-        not keep the layer, else empty.
+        ``drop`` where Q falls by more than the tolerance; ``plateau`` where it moves by no more
+        than the tolerance altogether, over `patience` layers or more; else empty. A curve that
+        rises slowly, but rises, has no plateau.
 
     Raises
     ------
@@ -112,9 +113,15 @@ def mark_layers(
     >>> mark_layers([0.1, 0.02, 0.3, 0.6, 0.61, 0.6])
     ['', 'drop', '', '', 'plateau', 'plateau']
     """
-    kept = plateau(curve, tolerance=tolerance, patience=patience)
-    marks = np.full(np.size(curve), "plateau", dtype=object)
-    marks[kept] = ""
+    plateau(curve, tolerance=tolerance, patience=patience)  # checks them
+    values = np.asarray(curve, dtype=np.float64)
+    marks = np.full(len(values), "", dtype=object)
+    for before in range(len(values)):
+        low = np.minimum.accumulate(values[before:])
+        high = np.maximum.accumulate(values[before:])
+        length = int(np.count_nonzero(high - low <= tolerance)) - 1
+        if length >= patience:
+            marks[before + 1 : before + 1 + length] = "plateau"
     marks[drops(curve, tolerance=tolerance)] = "drop"
     return list(marks)
 

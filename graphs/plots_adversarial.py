@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from graphs.errors import TableError
@@ -16,7 +17,7 @@ TRIPLE = ("clean", "attacked", "difference")
 
 
 def plot_pairs(layers: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Draw the curve of attacked images in colour, of the same images clean in grey.
+    """Draw the curve of attacked images, and dashed in the same colour of these images clean.
 
     Parameters
     ----------
@@ -50,17 +51,24 @@ def plot_pairs(layers: pd.DataFrame, ax: Axes | None = None) -> Axes:
     order = attacked.assign(place=attacked["attack"].map({n: i for i, n in enumerate(by_end)}))
     ax = plot_curve(order.sort_values(["place", "layer_index"], kind="stable"), ax, hue="attack")
     lines, words = ax.get_legend_handles_labels()
+    colours = {
+        word: line.get_color()
+        for line, word in zip(lines, words, strict=True)
+        if isinstance(line, Line2D)
+    }
     for name, curve in clean.groupby("attack", sort=False):
-        grey = ax.plot(
+        ax.plot(
             curve["layer_index"],
             curve["modularity"],
-            color="0.7",
-            linewidth=1.5,
+            color=colours.get(name, "0.7"),
+            linewidth=1.2,
+            linestyle="--",
             zorder=1,
             label=f"_{name}, clean",
         )
     if len(clean):
-        lines, words = [*lines, grey[0]], [*words, "the same images, clean"]
+        dashed = Line2D([], [], color="0.5", linewidth=1.2, linestyle="--")
+        lines, words = [*lines, dashed], [*words, "the same images, clean"]
     ax.legend(lines, words, title="attack (images)", frameon=False, alignment="left", loc="best")
     return ax
 

@@ -9,7 +9,7 @@ from graphs.frames import require_columns
 from graphs.plots import SOURCE
 
 MARKERS = {"": "o", "plateau": "o", "drop": "v"}
-MEANINGS = {"drop": "Q drops", "plateau": "plateau: Q hardly grows"}
+MEANINGS = {"drop": "Q drops", "plateau": "plateau: Q moves by 0.03 at most"}
 
 
 def plot_depths(

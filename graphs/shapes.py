@@ -45,7 +45,7 @@ def compare_curves(curves: pd.DataFrame) -> pd.DataFrame:
     ...     one.assign(setting="5", modularity=[0.0, 0.3, 0.1]),
     ... ]
     >>> row = compare_curves(pd.concat(both)).iloc[0]
-    >>> round(row["spearman"], 6), round(row["largest_difference"], 6), row["layer"]
+    >>> float(row["spearman"].round(6)), float(row["largest_difference"].round(6)), row["layer"]
     (1.0, 0.1, 'a')
     """
     for column in ("varied", "setting", "layer", "modularity"):

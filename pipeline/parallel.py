@@ -304,6 +304,7 @@ def _prepare(worker: Any) -> Ref:
 
 
 def _import_ray() -> ModuleType:
+    os.environ.setdefault("RAY_TQDM_PATCH_PRINT", "0")  # it replaces Python's own print otherwise
     try:
         import ray
     except ImportError as error:

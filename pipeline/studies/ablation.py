@@ -10,7 +10,7 @@ from graphs.plots import plot_curve
 from graphs.shapes import compare_curves
 from graphs.tables import write_table
 from pipeline.figures import caption, find_published, save_panels
-from pipeline.opening import open_images
+from pipeline.opening import open_images, open_network
 from pipeline.options import Features, Images, Machine, Neighbours, Network, Work
 from pipeline.studies.folder import StudyFolder
 from pipeline.studies.grid import Grid, Setting, vary
@@ -74,6 +74,8 @@ def study_ablation(
     if not settings:
         raise GraphError("the grid is empty: every setting is none", "give --ks 3,5,7")
     behind = _published(grid, base)
+    for changed in {setting.variant.features for setting in settings}:
+        open_network(network, images, changed, data=data)  # layers that are not there show here
     folder = StudyFolder(out, "ablation", force=work.force)
     variants = {setting.variant.name: setting.variant for setting in settings}
     # those that share a run stand together
@@ -152,6 +154,8 @@ def read_shapes(shapes: pd.DataFrame, curves: pd.DataFrame) -> str:
             f"{varied}: rank correlation of the curves at least {worst['spearman']:.2f} "
             f"({worst['setting_a']} against {worst['setting_b']}){moved}"
         )
+    if not parts:
+        return "There is nothing to compare: no setting has two values, or no curve three layers."
     lowest = float(shapes["spearman"].min())
     verdict = (
         "The curve keeps its shape" if lowest >= 0.9

@@ -8,6 +8,7 @@ import numpy as np
 from graphs.attacked import compare_pairs
 from graphs.errors import GraphError
 from graphs.files import remove_tree
+from graphs.neighbors.knn import check_k
 from graphs.tables import write_table
 from pipeline.console import log, plural, progress_bar
 from pipeline.figures import caption
@@ -78,6 +79,7 @@ def study_adversarial(
     neighbours, attacking = neighbours or Neighbours(), attacking or Attacking()
     machine, work = machine or Machine(), work or Work()
     check_attacking(attacking, k=neighbours.k)
+    check_k(neighbours.k, attacking.successes)
     if set(attacking.names()) != {"localsearch"}:
         require_library()
     images = victims.images()

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from graphs.curves import mark_layers
 from graphs.errors import RunError
+from graphs.files import digest_json
 from graphs.measures import MetricTables, collect
 from graphs.places import resolve_folder
 from graphs.plots_depth import plot_depths
@@ -35,6 +36,8 @@ class Measured:
     ----------
     name : str
         What the figure calls it.
+    identity : str
+        Digest of network and images.
     parameters : dict
         What stage 1 recorded.
     classes : int
@@ -46,6 +49,7 @@ class Measured:
     """
 
     name: str
+    identity: str
     parameters: dict[str, Any]
     classes: int
     tables: MetricTables
@@ -93,7 +97,8 @@ def study_compare(
     titles = name_runs(runs, names)
     measured = [_read(place, name, published) for place, name in zip(runs, titles, strict=True)]
     _warn_of_differences(measured)
-    folder = StudyFolder(out, "compare", force=force)
+    subject = digest_json([run.identity for run in measured])
+    folder = StudyFolder(out, "compare", subject=subject, force=force)
     table = pd.concat([_curve(run) for run in measured], ignore_index=True)
     folder.write_metrics(collect([run.tables for run in measured]))
     write_table(table, folder.table("compare"), "compare")
@@ -156,6 +161,7 @@ def _read(place: Path, name: str, published: Path | None) -> Measured:
     found = find_published(published, source["parameters"]) if published else None
     return Measured(
         name=name,
+        identity=source["identity"],
         parameters=source["parameters"],
         classes=len(source["label_names"]),
         tables=MetricTables(**{key: frame.assign(variant=name) for key, frame in tables.items()}),
@@ -218,7 +224,9 @@ def read_curves(table: pd.DataFrame) -> str:
         dropped = curve.loc[curve["mark"] == "drop", "layer"].tolist()
         flat = curve.loc[curve["mark"] == "plateau", "layer"].tolist()
         drops = f"drops at {_list(dropped)}" if dropped else "does not drop"
-        plateau = f"stands nearly still at {_list(flat)}" if flat else "has no plateau"
+        plateau = (
+            f"stands still (moves by 0.03 at most) at {_list(flat)}" if flat else "has no plateau"
+        )
         parts.append(
             f"{run}: Q goes from {q[0]:.2f} to {q[-1]:.2f} over {len(q)} layers, {drops}, "
             f"{plateau}."

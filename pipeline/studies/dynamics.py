@@ -268,7 +268,9 @@ the last, fc, goes from 0.10 to 0.70.'
         told += "no accuracy is known: the network gives no logits."
     else:
         before, after = start["accuracy"].iloc[0], end["accuracy"].iloc[0]
-        follows = layers.loc[layers["spearman"] >= FOLLOWS, "layer"].tolist()
+        # ranks of few epochs take few values: 0.8 is one of them
+        near = layers["spearman"].round(6) >= FOLLOWS
+        follows = layers.loc[near & (layers["moved"] > STAYS), "layer"].tolist()
         more = f" and {len(follows) - LISTED} more" if len(follows) > LISTED else ""
         names = f": {', '.join(follows[:LISTED])}{more}" if follows else ""
         told += (

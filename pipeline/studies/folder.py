@@ -31,6 +31,8 @@ class StudyFolder:
         The folder; it need not exist yet.
     kind : str
         Name of the study: ``ablation``.
+    subject : str
+        Digest of what is studied, where the study reads finished runs: one of others is refused.
     force : bool
         Remove what an earlier study left.
 
@@ -40,22 +42,26 @@ class StudyFolder:
         When the folder holds something else.
     """
 
-    def __init__(self, root: Path, kind: str, *, force: bool = False) -> None:
-        self.root, self.kind = resolve_folder(root), kind
+    def __init__(self, root: Path, kind: str, *, subject: str = "", force: bool = False) -> None:
+        self.root, self.kind, self.subject = resolve_folder(root), kind, subject
         self.record_path = self.root / "study.json"
         self.figures = self.root / "figures"
-        self._refuse_others()
+        self._refuse_others(force=force)
         require_writable(self.root)
         if force:
             for place in ("variants", "runs", "metrics", "figures"):
                 remove_tree(self.root / place)
             self.record_path.unlink(missing_ok=True)
         self.root.mkdir(parents=True, exist_ok=True)
-        if not self.record_path.exists():
-            write_json(self.record_path, {"stratagraph": FORMAT, "study": kind, "state": "begun"})
+        # what an earlier study said is not true any more once files change
+        write_json(self.record_path, self._head("begun"))
         sweep(self.root)
 
-    def _refuse_others(self) -> None:
+    def _head(self, state: str) -> dict[str, str]:
+        head = {"stratagraph": FORMAT, "study": self.kind, "state": state}
+        return head | ({"subject": self.subject} if self.subject else {})
+
+    def _refuse_others(self, *, force: bool) -> None:
         if self.root.exists() and not self.root.is_dir():
             raise RunError(f"{self.root} is a file, not a folder", "choose another --out")
         if self.record_path.exists():
@@ -64,6 +70,11 @@ class StudyFolder:
                 raise RunError(
                     f"{self.root} holds a study {found.get('study')!r}, this one is {self.kind!r}",
                     "choose another --out",
+                )
+            if found.get("subject", "") != self.subject and not force:
+                raise RunError(
+                    f"{self.root} holds a study of other runs",
+                    "choose another --out, or --force to replace it",
                 )
         elif self.root.is_dir() and any(self.root.iterdir()):
             raise RunError(f"{self.root} holds files that are no study", "choose another --out")
@@ -112,9 +123,7 @@ class StudyFolder:
         write_json(
             self.record_path,
             {
-                "stratagraph": FORMAT,
-                "study": self.kind,
-                "state": "done",
+                **self._head("done"),
                 "command": command_line(),
                 "parameters": dict(parameters),
                 "versions": versions(),

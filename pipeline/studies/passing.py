@@ -68,9 +68,10 @@ def measure_passing(
             inputs = _digest(variant, data, model)
             found = _finished(folder, variant, inputs)
             if found is None:
+                done = folder.root / "variants" / variant.name / "done.json"
+                done.unlink(missing_ok=True)  # before the tables that it speaks of change
                 with quiet():
                     found = measure_variants(folder, [variant], machine=machine, work=work)
-                done = folder.root / "variants" / variant.name / "done.json"
                 write_json(done, {"inputs": inputs})
             for repeat in folder.run(variant.run).glob("variant=*/repeat=*"):
                 remove_tree(repeat / "activations")

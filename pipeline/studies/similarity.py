@@ -22,7 +22,7 @@ from pipeline.studies.folder import StudyFolder
 from pipeline.studies.layer_comparison import Comparison
 from pipeline.studies.reading import tell
 from pipeline.studies.similarity_reading import read_pairs
-from pipeline.studies.stored import open_sets, run_name, source_title
+from pipeline.studies.stored import open_sets, run_name, source_title, subject_of
 
 BATCH = 256
 
@@ -67,7 +67,7 @@ def study_similarity(
     RunError
         When a run is not finished, or the two hold other samples.
     GraphError
-        When there are fewer than 4 samples, or the runs differ in k.
+        When there are fewer than 4 samples, or the runs differ in k or metric.
     ResourceError
         When a batch does not fit into the memory.
     """
@@ -82,7 +82,9 @@ def study_similarity(
     comparisons = [
         Comparison(items, names, batch=batch, memory=budget, machine=machine) for items in together
     ]
-    folder = StudyFolder(out, "similarity", force=work.force)
+    folder = StudyFolder(
+        out, "similarity", subject=subject_of(*(items[0].run for items in sides)), force=work.force
+    )
     pairs = _compare(folder, comparisons, show=work.progress)
     write_table(pairs, folder.table("similarity"), "similarity")
     _note_constant(pairs)
@@ -103,7 +105,7 @@ def require_same_samples(sides: list[list[GraphSet]], names: list[str]) -> list[
     RunError
         When they are one run, or samples or labels differ.
     GraphError
-        When k differs: neighbours are compared.
+        When k, metric, projection or recall differ: neighbours are compared.
     """
     first, second = sides
     if first[0].run.root == second[0].run.root:
@@ -115,12 +117,14 @@ def require_same_samples(sides: list[list[GraphSet]], names: list[str]) -> list[
                     f"{b.run.root} holds {what} than {a.run.root} (repeat {a.folder.repeat})",
                     "run both with the same --dataset, --samples, --sampling and --seed",
                 )
-    k = [items[0].links["parameters"]["k"] for items in sides]
-    if k[0] != k[1]:
-        raise GraphError(
-            f"the runs are linked with k={k[0]} and k={k[1]}",
-            f"link one again: stratagraph edges --out {second[0].run.root} --k {k[0]}",
-        )
+    for name in ("k", "metric", "project", "recall"):
+        a, b = (items[0].links["parameters"].get(name) for items in sides)
+        if a != b:
+            option = f" --{name} {a}" if a is not None else ""
+            raise GraphError(
+                f"the runs are linked with {name}={a} and {name}={b}",
+                f"link one again: stratagraph edges --out {second[0].run.root}{option}",
+            )
     if len(first) != len(second):
         log.warning("one run has %d repeats, the other %d: those of both are compared",
                     len(first), len(second))  # fmt: skip

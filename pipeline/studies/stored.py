@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from graphs.errors import RunError
+from graphs.files import digest_json
 from graphs.layer_pairs import Layers
 from graphs.modularity import modularity
-from graphs.places import remote
+from graphs.places import remote, resolve_folder
 from graphs.runs import Run
 from graphs.shards import LayerRows
 from pipeline.figures import caption
@@ -26,9 +28,20 @@ def open_sets(location: Path) -> list[GraphSet]:
     RunError
         When they are not, or the folder is no run.
     """
-    run = Run(location)
+    if not (there := resolve_folder(location)).is_dir():
+        raise RunError(f"there is no folder {there}", "name the folder of a finished run")
+    if (there / "study.json").exists():
+        raise RunError(
+            f"{there} is a study, not a run", f"name one of the runs in {there / 'runs'}"
+        )
+    run = Run(there)
     source, links = run.stage("activations"), run.stage("edges")
     return [GraphSet(run, item, source, links) for item in source["sets"]]
+
+
+def subject_of(*runs: Run) -> str:
+    """Return what stands for the runs that a study reads: network, images, and no options."""
+    return digest_json([run.stage("activations")["identity"] for run in runs])
 
 
 def run_name(item: GraphSet) -> str:

@@ -25,6 +25,7 @@ from pipeline.studies.stored import (
     open_sets,
     run_name,
     source_title,
+    subject_of,
 )
 
 PANELS = 6  # layers that are drawn by default, as in figure 1 of Lu et al. 2022
@@ -86,7 +87,7 @@ def study_tsne(
     chosen = choose_layers(layers, [layer["name"] for layer in item.layers])
     check_perplexity(perplexity, item.n_nodes)
     _require_memory(item, chosen, machine)
-    folder = StudyFolder(out, "tsne", force=work.force)
+    folder = StudyFolder(out, "tsne", subject=subject_of(item.run), force=work.force)
     places = _embed_layers(
         folder, item, chosen, perplexity=perplexity, machine=machine, show=work.progress
     )

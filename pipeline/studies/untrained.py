@@ -23,7 +23,8 @@ from pipeline.studies.variants import Variant
 from pipeline.training import checkpoints
 
 TRAINED = "trained"
-FLATTER = 0.5  # share of the trained network's range below which a curve is said to be flat
+FLATTER = 0.5  # share of the trained network's range below which a curve is said to be flatter
+FLAT = 0.1  # range of Q below which it is said to be flat
 
 
 @Parameter(name="*", group=Group("Untrained networks", sort_key=4.5))
@@ -188,8 +189,12 @@ trained one 0.80; from the first layer to the last Q changes by +0.00 untrained 
     mean, sd = others["range"].mean(), others["range"].std()
     spread = f" ± {sd:.2f}" if len(others) > 1 else ""
     seeds = f"{len(others)} seed{'s' if len(others) > 1 else ''}"
-    flat = mean < FLATTER * trained["range"]
-    verdict = "stay flat" if flat else "are hardly flatter than the trained one"
+    flatter = mean < FLATTER * trained["range"]
+    verdict = (
+        "stay flat" if flatter and others["range"].max() < FLAT
+        else "are flatter than the trained one" if flatter
+        else "are hardly flatter than the trained one"
+    )  # fmt: skip
     change = (others["last_q"] - others["first_q"]).mean()
     gain = trained["last_q"] - trained["first_q"]
     return (

@@ -111,6 +111,7 @@ def _measure(
     sets = [GraphSet(run, item, source, {"parameters": options}) for item in source["sets"]]
     digest = digest_json([variant.name, variant.settings, [item.digests for item in sets]])
     if folder.holds(variant.name, digest):
+        remove_tree(run.parts)  # left behind when killed right after the tables were written
         return folder.read(variant.name)
     build_edges(run.root, neighbours=variant.neighbours, machine=machine, work=work)
     with open_cluster(machine, run.root) as cluster:

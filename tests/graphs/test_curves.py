@@ -50,8 +50,16 @@ def test_the_published_vgg19():
     ]  # fmt: skip
 
 
-def test_a_drop_within_a_plateau_is_called_a_drop():
-    assert mark_layers([0.5, 0.3, 0.3]) == ["", "drop", "plateau"]
+def test_a_plateau_may_begin_after_a_drop():
+    assert mark_layers([0.5, 0.3, 0.3, 0.3]) == ["", "drop", "plateau", "plateau"]
+    assert mark_layers([0.5, 0.3, 0.3, 0.5]) == ["", "drop", "", ""]
+
+
+def test_slow_growth_is_no_plateau():
+    """From 0.1 to 0.9 in 51 layers: each adds 0.016, two of them more than 0.03."""
+    assert mark_layers(np.linspace(0.1, 0.9, 51)) == [""] * 51
+    # 0.50 0.52 0.54 rise by 0.04 altogether; 0.54 0.55 0.56 by 0.02
+    assert mark_layers([0.5, 0.52, 0.54, 0.55, 0.56, 0.7]) == ["", "", "", "plateau", "plateau", ""]
 
 
 @given(curves)

@@ -21,14 +21,17 @@ def layers():
     return pd.DataFrame(rows)
 
 
-def test_attacked_in_colour_by_their_end_and_clean_in_grey():
+def test_attacked_by_their_end_and_clean_dashed_in_the_same_colour():
     ax = plot_pairs(layers(), Figure().subplots())
     words = [text.get_text() for text in ax.get_legend().get_texts()]
     assert words == ["CW (30)", "PGD (30)", "the same images, clean"]
     drawn = [line.get_ydata().tolist() for line in ax.lines if len(line.get_ydata())]
     assert sorted(drawn) == [[0.1, 0.2], [0.1, 0.6], [0.1, 0.9], [0.1, 0.9]]
-    grey = [line for line in ax.lines if line.get_color() == "0.7"]
-    assert [line.get_ydata().tolist() for line in grey] == [[0.1, 0.9]] * 2
+    dashed = [line for line in ax.lines if line.get_linestyle() == "--" and len(line.get_ydata())]
+    assert [line.get_ydata().tolist() for line in dashed] == [[0.1, 0.9]] * 2
+    solid = [line for line in ax.lines if line.get_linestyle() == "-" and len(line.get_ydata())]
+    assert {line.get_color() for line in dashed} == {line.get_color() for line in solid}
+    assert len({line.get_color() for line in dashed}) == 2
 
 
 def test_one_attack_has_a_legend_too():

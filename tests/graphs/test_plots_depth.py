@@ -48,7 +48,7 @@ def test_lines_signs_and_legend(ax):
     ]  # fmt: skip
     assert [line.get_xdata().tolist() for line in hollow] == [[0.75, 1]]
     assert [text.get_text() for text in ax.get_legend().get_texts()] == [
-        "short", "long", "Q drops", "plateau: Q hardly grows",
+        "short", "long", "Q drops", "plateau: Q moves by 0.03 at most",
     ]  # fmt: skip
 
 

@@ -179,10 +179,17 @@ class Attack:
     def _begin(self) -> float | None:
         """Make the folder ready; return the seconds after which time was up before, if it was."""
         digest = digest_json(self._about)
+        found: dict[str, Any] = {}
         with suppress(RunError):
             found = read_json(self._note)
-            if found.get("digest") == digest:
-                return None if found["time_was_up_after"] is None else found["time_was_up_after"]
+        if found.get("digest") == digest:
+            seconds: float | None = found["time_was_up_after"]
+            return seconds
+        if found and any((self.folder / "batches").glob("*.npz")):
+            raise RunError(
+                f"{self.folder} holds attacks with other options, images, weights or --memory",
+                "choose another --out, or --force to replace them",
+            )
         remove_tree(self.folder)
         self._record(None)
         return None

@@ -1,11 +1,12 @@
 """The study of settings, end to end on digits; and what all studies have in common."""
 
 import json
+import shutil
 
 import pandas as pd
 import pytest
 
-from graphs.errors import DataError, GraphError, RunError
+from graphs.errors import DataError, GraphError, LayerError, RunError
 from graphs.tables import read_frame
 from pipeline import analyze
 from pipeline.data import load_data
@@ -200,3 +201,33 @@ def test_published_curves_are_drawn_behind(tmp_path):
     drawn = (out / "figures" / "ablation.svg").read_text()
     assert "ResNet8, Digits, k=3 (Lu et al. 2022)" in drawn
     assert "N=200" not in drawn
+
+
+def test_one_curve_is_nothing_to_compare(tmp_path):
+    out = study_ablation(
+        tmp_path / "s",
+        network=NETWORK,
+        images=Images(samples=40, repeats=1),
+        grid=Grid(ks="3", sizes="none", metrics="none"),
+    )
+    assert json.loads((out / "study.json").read_text())["reading"].startswith("There is nothing to")
+
+
+def test_layers_that_are_not_there_show_before_any_work(tmp_path):
+    grid = Grid(ks="3,4", sizes="none", metrics="none", presets="blocks;nolayer")
+    with pytest.raises(LayerError, match="nolayer"):
+        study_ablation(tmp_path / "s", network=NETWORK, images=IMAGES, grid=grid)
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_study_that_goes_on_with_other_settings_is_not_called_done(study, tmp_path, monkeypatch):
+    out = tmp_path / "s"
+    shutil.copytree(study, out)
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(variants, "build_edges", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        study_ablation(out, network=NETWORK, images=IMAGES, grid=Grid(ks="7,9", sizes="none"))
+    assert json.loads((out / "study.json").read_text())["state"] == "begun"

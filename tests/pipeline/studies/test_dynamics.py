@@ -13,6 +13,7 @@ from graphs.errors import DataError, GraphError, LayerError, RunError
 from graphs.tables import read_frame
 from pipeline.options import Features, Images, Neighbours, Network
 from pipeline.stage3_communities import measure_graphs
+from pipeline.studies import passing
 from pipeline.studies.dynamics import Epochs, Training, read_epochs, study_dynamics
 
 IMAGES = Images(samples=60, repeats=2)
@@ -149,3 +150,36 @@ def test_a_sentence_without_accuracy():
         "From epoch 0 to 1 no accuracy is known: the network gives no logits. The first layer, "
         "fc, stays: its Q by 0.02, from 0.10 to 0.12; the last, fc, goes from 0.10 to 0.12."
     )
+
+
+def test_tables_of_another_setting_that_was_killed_are_not_taken(tmp_path, monkeypatch):
+    """k = 3, then k = 5 killed after its first tables, then k = 3 again."""
+    options = {
+        "network": Network(model="resnet8"),
+        "images": Images(samples=60, repeats=1),
+        "recipe": Training(epochs=1, batch_size=64),
+    }
+    out = study_dynamics(tmp_path / "s", neighbours=Neighbours(k=3), **options)
+    wanted = (out / "metrics" / "layers.parquet").read_bytes()
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(passing, "write_json", killed)
+        with pytest.raises(KeyboardInterrupt):
+            study_dynamics(out, neighbours=Neighbours(k=5), **options)
+    study_dynamics(out, neighbours=Neighbours(k=3), **options)
+    assert (out / "metrics" / "layers.parquet").read_bytes() == wanted
+
+
+def test_a_layer_follows_from_0_8_on_if_it_moves():
+    # ranks 1 2 3 4 against 1 2 4 3: 1 - 6 * 2 / (4 * 15) = 0.8, in floating point a little less
+    rows = {"epoch": range(4), "accuracy": [0.1, 0.2, 0.3, 0.4]}
+    parts = [
+        pd.DataFrame(rows | {"layer_index": at, "layer": name, "modularity": q})
+        for at, (name, q) in enumerate({"still": [0.5, 0.501, 0.503, 0.502],
+                                        "deep": [0.1, 0.3, 0.7, 0.6]}.items())
+    ]  # fmt: skip
+    said = read_epochs(pd.concat(parts))
+    assert "Q of 1 of 2 layers follows it (rank correlation 0.80 or more): deep." in said

@@ -240,7 +240,7 @@ def test_fewer_repeats_are_said(runs, tmp_path, caplog):
 
 def test_what_is_no_run_is_refused(runs, tmp_path):
     for run, other, said in (
-        (tmp_path / "none", None, r"has no finished stage 1 \(activations\)"),
+        (tmp_path / "none", None, "there is no folder .*none; name the folder of a finished run"),
         (runs / "resnet8", runs / "resnet8", "is named twice"),
     ):
         with pytest.raises(RunError, match=said):
@@ -298,3 +298,27 @@ def test_a_trained_network_shows_the_stages(data_folder, tmp_path):
     next_ones = neighboring_layers(means)
     assert next_ones["cka"].min() > pairs["cka"].median() - 0.1
     assert next_ones["neighbor_overlap"].min() > 10 * chance_overlap(300, 3)
+
+
+def test_a_study_of_other_runs_is_refused(runs, tmp_path):
+    out = study_similarity(runs / "resnet8", out=tmp_path / "s")
+    before = (out / "metrics" / "similarity.parquet").read_bytes()
+    other = run_stages(
+        tmp_path / "mlp", network=Network(model="mlp"), images=Images(samples=60, repeats=1)
+    )
+    with pytest.raises(RunError, match="holds a study of other runs; choose another --out, or --f"):
+        study_similarity(other, out=out)
+    assert (out / "metrics" / "similarity.parquet").read_bytes() == before
+    study_similarity(other, out=out, work=Work(force=True))
+    assert (out / "metrics" / "similarity.parquet").read_bytes() != before
+    with pytest.raises(RunError, match="is a study, not a run; name one of the runs in"):
+        study_similarity(out, out=tmp_path / "t")
+
+
+def test_runs_linked_by_another_metric_are_refused(runs, tmp_path):
+    other = run_stages(
+        tmp_path / "mlp", network=Network(model="mlp"), images=Images(samples=60, repeats=1),
+        neighbours=Neighbours(metric="pearson"),
+    )  # fmt: skip
+    with pytest.raises(GraphError, match="linked with metric=cosine and metric=pearson; link one"):
+        study_similarity(runs / "resnet8", other, out=tmp_path / "s")

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from graphs.errors import RunError
 from pipeline.studies.attacks import batches
 from pipeline.studies.attacks.batches import SIZES, Attack
 from pipeline.studies.attacks.options import Attacking
@@ -148,12 +149,12 @@ def test_the_clock_ends_it(attack):
     "change",
     [{"seed": 6}, {"inputs": "others"}, {"attacking": Attacking(successes=100, eps=0.4)}],
 )
-def test_other_inputs_begin_anew(attack, change):
+def test_an_attack_with_other_inputs_is_refused_and_nothing_is_lost(attack, change):
     run(attack)
-    marker = attack.folder / "batches" / "marker"
-    marker.touch()
-    run(replace(attack, **change))
-    assert not marker.exists()
+    before = files(attack.folder)
+    with pytest.raises(RunError, match="holds attacks with other options, images, weights"):
+        run(replace(attack, **change))
+    assert files(attack.folder) == before
 
 
 def test_damaged_batches_are_done_again(attack):
