@@ -28,7 +28,7 @@ def open_sets(location: Path) -> list[GraphSet]:
     RunError
         When they are not, or the folder is no run.
     """
-    if not (there := resolve_folder(location)).is_dir():
+    if not (there := resolve_folder(location)).exists():
         raise RunError(f"there is no folder {there}", "name the folder of a finished run")
     if (there / "study.json").exists():
         raise RunError(
