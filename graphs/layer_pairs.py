@@ -1,18 +1,15 @@
 """Pairs of layers as a tidy table, and what is read from it."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
-from graphs.errors import TableError
+from graphs.frames import require_columns
 
 MEASURES = ("modularity_difference", "cka", "neighbor_overlap")
 _PAIR = ["run_a", "layer_a_index", "layer_a", "run_b", "layer_b_index", "layer_b"]
-_FEWEST_RANKED = 3  # pairs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,13 +89,7 @@ def mean_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
     TableError
         When a column is missing or there are no rows.
     """
-    for column in (*_PAIR, *MEASURES):
-        if column not in pairs.columns:
-            raise TableError(
-                f"the table of pairs has no column {column!r}", "give the table similarity"
-            )
-    if pairs.empty:
-        raise TableError("the table of pairs has no rows", "compare at least one layer")
+    require_columns(pairs, "similarity", [*_PAIR, *MEASURES])
     grouped = pairs.groupby(_PAIR, sort=True)[list(MEASURES)]
     mean, spread = grouped.mean(), grouped.std().add_suffix("_sd")
     return pd.concat([mean, spread], axis=1).reset_index()
@@ -120,20 +111,3 @@ def best_matches(means: pd.DataFrame) -> pd.DataFrame:
     """Select for every layer of the first run the layer of the second with the largest CKA."""
     known = means.dropna(subset=["cka"])
     return known.loc[known.groupby("layer_a_index")["cka"].idxmax()]
-
-
-def rank_correlation(first: Any, second: Any) -> float:
-    """Spearman's rank correlation over the pairs that have both; NaN where there is none.
-
-    Examples
-    --------
-    >>> rank_correlation([1, 2, 3, np.nan], [0.1, 0.4, 0.5, 0])
-    1.0
-    >>> rank_correlation([1, 2], [1, 2])
-    nan
-    """
-    both = np.column_stack([np.asarray(first, float), np.asarray(second, float)])
-    left, right = both[~np.isnan(both).any(axis=1)].T
-    if len(left) < _FEWEST_RANKED or not np.ptp(left) or not np.ptp(right):
-        return float("nan")
-    return round(float(stats.spearmanr(left, right).statistic), 12)

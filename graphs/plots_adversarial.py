@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from graphs.errors import TableError
+from graphs.frames import require_columns
 from graphs.plots import plot_curve
 
 TRIPLE = ("clean", "attacked", "difference")
@@ -40,9 +41,7 @@ def plot_pairs(layers: pd.DataFrame, ax: Axes | None = None) -> Axes:
     -----
     Lu et al. 2022, figure 6(a).
     """
-    for column in ("attack", "state", "layer_index", "modularity", "n_nodes"):
-        if column not in layers.columns:
-            raise TableError(f"the layers have no column {column!r}", "give attack and state")
+    require_columns(layers, "layers", ["attack", "state", "layer_index", "modularity", "n_nodes"])
     titles = layers["attack"] + " (" + layers["n_nodes"].astype(str) + ")"
     named = layers.assign(attack=titles)
     attacked, clean = (named[named["state"] == state] for state in ("attacked", "clean"))

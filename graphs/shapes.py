@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
-from graphs.errors import TableError
+from graphs.correlations import rank_correlation
+from graphs.frames import require_columns
 
 
 def compare_curves(curves: pd.DataFrame) -> pd.DataFrame:
@@ -31,7 +31,7 @@ def compare_curves(curves: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     TableError
-        When a column is missing.
+        When a column is missing or there are no rows.
 
     Notes
     -----
@@ -48,11 +48,7 @@ def compare_curves(curves: pd.DataFrame) -> pd.DataFrame:
     >>> float(row["spearman"].round(6)), float(row["largest_difference"].round(6)), row["layer"]
     (1.0, 0.1, 'a')
     """
-    for column in ("varied", "setting", "layer", "modularity"):
-        if column not in curves.columns:
-            raise TableError(
-                f"the curves have no column {column!r}", "give varied, setting, layer, modularity"
-            )
+    require_columns(curves, "layers", ["varied", "setting", "layer", "modularity"])
     return pd.DataFrame(list(_pairs(curves)), columns=list(_NAMES)).astype(_NAMES)
 
 
@@ -78,15 +74,13 @@ def _pairs(curves: pd.DataFrame) -> Iterator[dict[str, Any]]:
             left, right = both.T
             names = means[a].index.intersection(means[b].index, sort=False)
             worst = int(np.argmax(np.abs(left - right)))
-            # a constant curve has no ranks
-            ranked = len(both) > 2 and np.ptp(left) > 0 and np.ptp(right) > 0
             yield {
                 "varied": varied,
                 "setting_a": a,
                 "setting_b": b,
                 "n_layers": len(both),
-                "spearman": stats.spearmanr(left, right).statistic if ranked else np.nan,
-                "kendall": stats.kendalltau(left, right).statistic if ranked else np.nan,
+                "spearman": rank_correlation(left, right),
+                "kendall": rank_correlation(left, right, kind="kendall"),
                 "largest_difference": abs(left[worst] - right[worst]),
                 "layer": names[worst],
             }

@@ -41,7 +41,7 @@ def linear_cka(
     Raises
     ------
     GraphError
-        For fewer than 4 samples, or when the two differ in number.
+        For fewer than 4 samples, when the two differ in number, or are not of two dimensions.
     ActivationError
         When a number is NaN or infinite.
 
@@ -56,6 +56,12 @@ def linear_cka(
     1.0
     """
     left, right = np.asarray(first), np.asarray(second)
+    for features in (left, right):
+        if features.ndim != 2:
+            raise GraphError(
+                f"features of shape {features.shape} are no table of samples and values",
+                "give shape (n, D): a single value a sample as rows[:, None]",
+            )
     if len(left) != len(right):
         raise GraphError(
             f"the layers hold {len(left)} and {len(right)} samples", "give the same samples twice"

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from graphs.correlations import rank_correlation
 from graphs.frames import require_columns
 
 
@@ -66,8 +67,8 @@ def follow_accuracy(epochs: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         One row a layer, by depth: ``layer_index, layer``; ``spearman``, the rank correlation of Q
-        with accuracy (NaN for fewer than three epochs, or where one of them is constant or
-        unknown); ``moved``, max − min of Q over the epochs.
+        with accuracy over the epochs where it is known (NaN for fewer than three of these, or where
+        one of them is constant); ``moved``, max − min of Q over the epochs.
 
     Raises
     ------
@@ -94,27 +95,3 @@ def follow_accuracy(epochs: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def rank_correlation(left: np.ndarray, right: np.ndarray) -> float:
-    """Spearman's rho by SciPy; NaN where it means nothing.
-
-    Parameters
-    ----------
-    left, right : ndarray of float, shape (n,)
-        Paired values.
-
-    Returns
-    -------
-    float
-        NaN for fewer than three pairs, for NaN among them, and where one side is constant.
-
-    Examples
-    --------
-    >>> rank_correlation(np.array([1.0, 2.0, 3.0]), np.array([5.0, 5.0, 5.0]))
-    nan
-    """
-    known = np.isfinite(left).all() and np.isfinite(right).all()
-    if len(left) < 3 or not known or np.ptp(left) == 0 or np.ptp(right) == 0:
-        return float("nan")
-    return float(stats.spearmanr(left, right).statistic)

@@ -14,7 +14,6 @@ from pipeline.opening import open_images, open_network
 from pipeline.options import Features, Images, Machine, Neighbours, Network, Work
 from pipeline.studies.folder import StudyFolder
 from pipeline.studies.grid import Grid, Setting, vary
-from pipeline.studies.reading import tell
 from pipeline.studies.variants import Variant, measure_variants
 
 
@@ -91,8 +90,7 @@ def study_ablation(
     sentence = read_shapes(shapes, curves)
     given = {name: str(value) for name, value in vars(grid).items() if value is not None}
     parameters = {"model": network.model, "grid": given, "variants": sorted(variants)}
-    folder.finish(parameters, reading=sentence, files=files)
-    return tell(folder, sentence)
+    return folder.finish(parameters, reading=sentence, files=files)
 
 
 def _curves(layers: pd.DataFrame, settings: list[Setting]) -> pd.DataFrame:

@@ -26,7 +26,6 @@ from pipeline.studies.attacks.summary import (
     summarize,
 )
 from pipeline.studies.folder import StudyFolder
-from pipeline.studies.reading import tell
 from pipeline.studies.variants import Variant, measure_variants
 
 
@@ -112,8 +111,7 @@ def study_adversarial(
     ]
     sentence = read_attacks(table)
     parameters = {"attacking": vars(attacking), "variants": [item.name for item in variants]}
-    folder.finish(parameters, reading=sentence, files=files)
-    return tell(folder, sentence)
+    return folder.finish(parameters, reading=sentence, files=files)
 
 
 def _attack(

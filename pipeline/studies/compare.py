@@ -22,7 +22,6 @@ from pipeline.figures import find_published, save_figure, source_name
 from pipeline.graph_sets import TABLES
 from pipeline.options import Flag
 from pipeline.studies.folder import StudyFolder
-from pipeline.studies.reading import tell
 from pipeline.summary import mean_curve
 
 LISTED = 4
@@ -109,8 +108,7 @@ def study_compare(
 
     files = save_figure(folder.figures / "compare", draw, size=(8.5, 4.8))
     sentence = read_curves(table)
-    folder.finish({"runs": titles}, reading=sentence, files=files)
-    return tell(folder, sentence)
+    return folder.finish({"runs": titles}, reading=sentence, files=files)
 
 
 def name_runs(runs: tuple[Path, ...], names: str | None) -> list[str]:

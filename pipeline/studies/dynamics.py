@@ -28,7 +28,6 @@ from pipeline.studies.epochs import (
 )
 from pipeline.studies.folder import StudyFolder
 from pipeline.studies.passing import measure_passing, open_variant, sample_accuracy
-from pipeline.studies.reading import tell
 from pipeline.studies.variants import Variant
 from pipeline.training import Recipe, checkpoints
 
@@ -152,8 +151,7 @@ def study_dynamics(
     files = _draw(folder, table, base)
     sentence = read_epochs(table)
     parameters = {"model": network.model, "epochs": len(chosen), "trained": not given}
-    folder.finish(parameters, reading=sentence, files=files)
-    return tell(folder, sentence)
+    return folder.finish(parameters, reading=sentence, files=files)
 
 
 def _given(epochs: Epochs, model: nn.Module) -> list[Epoch]:

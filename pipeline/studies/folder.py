@@ -1,5 +1,6 @@
 """The folder of a study: the runs it is made of, the tables of its variants, what came out."""
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -11,11 +12,12 @@ from graphs.measures import MetricTables
 from graphs.places import resolve_folder
 from graphs.runs import METRIC_TABLES, MetricTable, holds, versions
 from graphs.tables import read_frame, write_table
-from pipeline.console import command_line
+from pipeline.console import command_line, log
 from pipeline.devices import require_writable
 from pipeline.graph_sets import TABLES
 
 FORMAT = "study/1"
+WIDTH = 79  # characters a line on the terminal
 
 
 class StudyFolder:
@@ -118,8 +120,8 @@ class StudyFolder:
             name: MetricTable = field.name  # type: ignore[assignment]  # they are the same names
             write_table(getattr(tables, name), self.table(name), TABLES[name])
 
-    def finish(self, parameters: Mapping[str, Any], *, reading: str, files: list[str]) -> None:
-        """Record the study as done. Called last."""
+    def finish(self, parameters: Mapping[str, Any], *, reading: str, files: list[str]) -> Path:
+        """Record the study as done, say what came out and where it lies. Called last."""
         write_json(
             self.record_path,
             {
@@ -131,3 +133,7 @@ class StudyFolder:
                 "figures": files,
             },
         )
+        log.info("\n%s\n", textwrap.fill(reading, WIDTH))
+        log.info("figure   %s", self.figures / f"{self.kind}.png")
+        log.info("table    %s", self.table(self.kind))
+        return self.root

@@ -116,14 +116,21 @@ def _setting(varied: str, value: object, changed: Variant) -> Setting:
 
 def _ks(grid: Grid, base: Variant) -> list[int]:
     """Return the values of k: those that were asked for, or those that fit."""
+    samples = base.images.samples
     if grid.ks is not None:
-        return _numbers(grid.ks, "--ks")
+        given = _numbers(grid.ks, "--ks")
+        if given and given[-1] >= samples:
+            raise GraphError(
+                f"--ks {given[-1]} needs at least {given[-1] + 1} samples, there are {samples}",
+                "leave it out or raise --samples",
+            )
+        return given
     ks = _numbers(PAPER_KS, "--ks")
-    fitting = [k for k in ks if k < base.images.samples]
+    fitting = [k for k in ks if k < samples]
     if len(fitting) < len(ks):
         log.warning(
             "%d samples: k %s are left out",
-            base.images.samples, ", ".join(str(k) for k in ks if k not in fitting),
+            samples, ", ".join(str(k) for k in ks if k not in fitting),
         )  # fmt: skip
     return fitting if len(fitting) > 1 else []
 

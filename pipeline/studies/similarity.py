@@ -20,7 +20,6 @@ from pipeline.graph_sets import GraphSet
 from pipeline.options import Machine, Work
 from pipeline.studies.folder import StudyFolder
 from pipeline.studies.layer_comparison import Comparison
-from pipeline.studies.reading import tell
 from pipeline.studies.similarity_reading import read_pairs
 from pipeline.studies.stored import open_sets, run_name, source_title, subject_of
 
@@ -93,8 +92,7 @@ def study_similarity(
     titles = dict.fromkeys(source_title(items[0]) for items in sides)
     files = _draw(folder, means, title="  ·  ".join([*titles, _repeats(len(together))]))
     sentence = read_pairs(means, chance=chance_overlap(first.n_nodes, first.neighbours(0).k))
-    folder.finish({"runs": names, "batch": batch}, reading=sentence, files=files)
-    return tell(folder, sentence)
+    return folder.finish({"runs": names, "batch": batch}, reading=sentence, files=files)
 
 
 def require_same_samples(sides: list[list[GraphSet]], names: list[str]) -> list[str]:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from graphs.layer_pairs import best_matches, distinct_pairs, neighboring_layers, rank_correlation
+from graphs.correlations import rank_correlation
+from graphs.layer_pairs import best_matches, distinct_pairs, neighboring_layers
 from pipeline.console import plural
 
 

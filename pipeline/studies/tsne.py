@@ -18,7 +18,6 @@ from pipeline.graph_sets import GraphSet
 from pipeline.near_names import near_names
 from pipeline.options import Machine, Work
 from pipeline.studies.folder import StudyFolder
-from pipeline.studies.reading import tell
 from pipeline.studies.stored import (
     layer_modularity,
     layer_rows,
@@ -103,8 +102,7 @@ def study_tsne(
         "perplexity": perplexity,
         "seed": item.seed,
     }
-    folder.finish(parameters, reading=sentence, files=files)
-    return tell(folder, sentence)
+    return folder.finish(parameters, reading=sentence, files=files)
 
 
 def choose_layers(given: str | None, names: list[str]) -> list[int]:

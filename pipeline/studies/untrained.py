@@ -18,7 +18,6 @@ from pipeline.options import Features, Images, Machine, Neighbours, Network, Wor
 from pipeline.studies.epochs import initial_model
 from pipeline.studies.folder import StudyFolder
 from pipeline.studies.passing import measure_passing, open_variant
-from pipeline.studies.reading import tell
 from pipeline.studies.variants import Variant
 from pipeline.training import checkpoints
 
@@ -106,8 +105,7 @@ def study_random(
     files = _draw(folder, tables.layers, base)
     sentence = read_flatness(table)
     parameters = {"model": network.model, "seeds": untrained.seeds}
-    folder.finish(parameters, reading=sentence, files=files)
-    return tell(folder, sentence)
+    return folder.finish(parameters, reading=sentence, files=files)
 
 
 def _check_options(network: Network, untrained: Untrained) -> None:

@@ -131,7 +131,8 @@ def _check(train_data: ImageData, test_data: ImageData, *, checkpoint_every: int
     if train_data.source.digest() == test_data.source.digest():
         raise DataError(
             "training and test images are the same: the accuracy would mean nothing",
-            "choose a data set with two splits, in a folder or in one file each",
+            "choose a data set with two splits (arrays: x_train, y_train, x_test and y_test in the "
+            ".npz file)",
         )
 
 

@@ -13,7 +13,6 @@ from graphs.layer_pairs import (
     mean_pairs,
     neighboring_layers,
     pair_table,
-    rank_correlation,
 )
 from graphs.tables import read_frame, write_table
 
@@ -64,21 +63,8 @@ def test_best_matches_leave_out_layers_without_cka():
     assert found[["layer_a", "layer_b"]].to_numpy().tolist() == [["stem", "y"], ["b", "x"]]
 
 
-@pytest.mark.parametrize(
-    ("first", "second", "expected"),
-    [
-        ([1, 2, 3], [3, 2, 1], -1.0),
-        ([1, 2, 3, 4], [1, 2, 4, 3], 0.8),
-        ([1, np.nan, 3], [1, 2, 3], np.nan),
-        ([1, 1, 1], [1, 2, 3], np.nan),
-    ],
-)
-def test_rank_correlation(first, second, expected):
-    assert rank_correlation(first, second) == pytest.approx(expected, nan_ok=True)
-
-
 def test_a_table_that_is_none():
-    with pytest.raises(TableError, match="the table of pairs has no column 'cka'"):
+    with pytest.raises(TableError, match="the table similarity has no column 'cka'"):
         mean_pairs(table().drop(columns="cka"))
-    with pytest.raises(TableError, match="the table of pairs has no rows"):
+    with pytest.raises(TableError, match="the table similarity has no rows"):
         mean_pairs(table().iloc[:0])

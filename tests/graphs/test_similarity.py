@@ -140,3 +140,8 @@ def test_a_gram_in_pieces_is_what_linear_cka_takes():
     sums = CkaSums(2)
     sums.add([feature_gram(x), feature_gram(y)])
     assert linear_cka(x, y) == pytest.approx(sums.cka()[0, 1], abs=1e-14)
+
+
+def test_features_of_another_shape_are_named():
+    with pytest.raises(GraphError, match=r"shape \(8,\) are no table"):
+        linear_cka(np.arange(8), np.ones((8, 2)))

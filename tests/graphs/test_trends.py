@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from graphs.errors import TableError
-from graphs.trends import describe_curves, follow_accuracy, rank_correlation
+from graphs.trends import describe_curves, follow_accuracy
 
 
 def layer_table(curves, repeats=1):
@@ -61,18 +61,11 @@ def test_which_layers_follow():
     assert found["moved"].tolist() == pytest.approx([0.2, 0.9, 0])
 
 
-def test_unknown_accuracy_gives_no_correlation():
+def test_epochs_of_unknown_accuracy_are_left_out():
     table = epoch_table([0.1, np.nan, 0.9], {"last": [0.0, 0.5, 0.9]})
     assert follow_accuracy(table)["spearman"].isna().all()
-
-
-def test_rank_correlation_by_the_definition():
-    generator = np.random.default_rng(0)
-    left, right = generator.normal(size=(2, 20))
-    ranks = [np.argsort(np.argsort(values)) for values in (left, right)]
-    expected = 1 - 6 * ((ranks[0] - ranks[1]) ** 2).sum() / (20 * (20**2 - 1))
-    assert rank_correlation(left, right) == pytest.approx(expected)
-    assert np.isnan(rank_correlation(left[:2], right[:2]))
+    table = epoch_table([0.1, np.nan, 0.9, 0.5], {"last": [0.0, 9.9, 0.9, 0.5]})
+    assert follow_accuracy(table)["spearman"].tolist() == [1.0]
 
 
 @pytest.mark.parametrize("function", [describe_curves, follow_accuracy])

@@ -108,8 +108,8 @@ def variants_of(
     return [
         replace(
             base,
-            name=pair.name if state == "attacked" else f"{pair.name}-clean",
-            run=f"{pair.name}-{state}",
+            name=name,
+            run=name,
             images=Images(
                 dataset="arrays",
                 data=files[state],
@@ -121,5 +121,5 @@ def variants_of(
             ),
             settings={"attack": pair.name, "state": state},
         )
-        for state in STATES
+        for state, name in zip(STATES, (f"{pair.name}-clean", pair.name), strict=True)
     ]

@@ -158,7 +158,7 @@ def test_samples_that_the_data_lacks_are_left_out_of_the_paper_s(tmp_path, caplo
     [
         ({"ks": "3,x"}, GraphError, "--ks: 'x' is no whole number above 0; write --ks 3,5,7"),
         ({"ks": "0"}, GraphError, "--ks: '0' is no whole number above 0"),
-        ({"ks": "60"}, GraphError, "k=60 needs at least 61 samples, this run has 60"),
+        ({"ks": "3,60"}, GraphError, "--ks 60 needs at least 61 samples, there are 60"),
         ({"sizes": "9999", "ks": "3"}, DataError, "9999"),
         ({"metrics": "euclid"}, GraphError, "--metrics: 'euclid' is not one of its values"),
         ({"pools": "max"}, GraphError, "--pools: 'max' is not one of its values"),

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 from graphs.cka_sums import CkaSums, feature_gram
+from graphs.correlations import rank_correlation
 from graphs.errors import CorruptFileError, GraphError, ResourceError, RunError
 from graphs.layer_pairs import (
     distinct_pairs,
     mean_pairs,
     neighboring_layers,
-    rank_correlation,
 )
 from graphs.runs import Run
 from graphs.shards import LayerRows
