@@ -1,5 +1,7 @@
 """Rules on curves: which layers add to the separation of the classes, and which do not."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -34,8 +36,92 @@ def drops(curve: ArrayLike, *, tolerance: float = TOLERANCE) -> NDArray[np.intp]
     >>> drops([0.1, 0.02, 0.3, 0.29])
     array([1])
     """
-    steps = np.diff(_checked(curve, tolerance))
+    _check_tolerance(tolerance)
+    steps = np.diff(_checked(curve))
     return np.flatnonzero(steps < -tolerance) + 1
+
+
+def increment(curve: ArrayLike, threshold: float = TOLERANCE) -> NDArray[np.intp]:
+    """Keep the layers that add more than a threshold to the layer before.
+
+    Parameters
+    ----------
+    curve : array of float, shape (L,)
+        Q of every layer, in order of depth.
+    threshold : float
+        Layers with Q[l] − Q[l−1] > threshold are kept.
+
+    Returns
+    -------
+    ndarray of int, shape (m,)
+        The kept layers, ascending. The first layer is always kept.
+
+    Raises
+    ------
+    GraphError
+        When the curve is empty or holds NaN, or the threshold is not finite.
+
+    Notes
+    -----
+    The rule behind Lu et al. 2022, Table 1, with 0.03.
+
+    Examples
+    --------
+    >>> increment([0.1, 0.02, 0.3, 0.32])
+    array([0, 2])
+    """
+    if not np.isfinite(threshold):
+        raise GraphError(f"threshold={threshold} is no number", "give one such as 0.03")
+    steps = np.diff(_checked(curve), prepend=-np.inf)
+    return np.flatnonzero(steps > threshold)
+
+
+def running_maximum(curve: ArrayLike, stages: Sequence[int] | None = None) -> NDArray[np.intp]:
+    """Keep the layers whose Q is above that of all layers before.
+
+    Parameters
+    ----------
+    curve : array of float, shape (L,)
+        Q of every layer, in order of depth.
+    stages : sequence of int, optional
+        Layers in each stage; they add up to L. A stage that would be left empty keeps the layer
+        with its largest Q (the first of equals). Without stages nothing is kept for their sake.
+
+    Returns
+    -------
+    ndarray of int, shape (m,)
+        The kept layers, ascending. The first layer is always kept.
+
+    Raises
+    ------
+    GraphError
+        When the curve is empty or holds NaN, or the stages do not add up to it.
+
+    Notes
+    -----
+    The second reading of the same rule, in the authors' released code.
+
+    Examples
+    --------
+    >>> running_maximum([0.1, 0.02, 0.3, 0.2, 0.25])
+    array([0, 2])
+    >>> running_maximum([0.1, 0.02, 0.3, 0.2, 0.25], stages=[3, 2])
+    array([0, 2, 4])
+    """
+    values = _checked(curve)
+    before = np.concatenate([[-np.inf], np.maximum.accumulate(values)[:-1]])
+    kept = values > before
+    if stages is not None:
+        if min(stages, default=0) < 1 or sum(stages) != len(values):
+            raise GraphError(
+                f"stages {list(stages)} do not add up to a curve of {len(values)} layers",
+                "give how many layers each stage has",
+            )
+        ends = np.cumsum(stages)
+        for begin, end in zip(ends - stages, ends, strict=True):
+            if not kept[begin:end].any():
+                kept[begin + int(np.argmax(values[begin:end]))] = True
+    return np.flatnonzero(kept)
 
 
 def plateau(
@@ -73,7 +159,8 @@ def plateau(
     >>> plateau([0.1, 0.02, 0.3, 0.6, 0.61, 0.6])
     array([0, 1, 2, 3])
     """
-    values = _checked(curve, tolerance)
+    _check_tolerance(tolerance)
+    values = _checked(curve)
     if patience < 1:
         raise GraphError(f"patience={patience} makes no stretch of layers", "give at least 1")
     slow = np.concatenate([[False], np.diff(values) <= tolerance])
@@ -126,7 +213,7 @@ def mark_layers(
     return list(marks)
 
 
-def _checked(curve: ArrayLike, tolerance: float) -> NDArray[np.float64]:
+def _checked(curve: ArrayLike) -> NDArray[np.float64]:
     values = np.asarray(curve, dtype=np.float64)
     if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
         raise GraphError(
@@ -134,6 +221,9 @@ def _checked(curve: ArrayLike, tolerance: float) -> NDArray[np.float64]:
             f"{int((~np.isfinite(values)).sum())} values that are not finite cannot be judged",
             "give Q of at least one layer",
         )
+    return values
+
+
+def _check_tolerance(tolerance: float) -> None:
     if not tolerance >= 0:
         raise GraphError(f"tolerance={tolerance} is negative", "give 0 or more")
-    return values

@@ -13,6 +13,7 @@
     ├── TableError                   a file that is not what a reader expects
     │   ├── CorruptFileError         truncated or damaged
     │   └── SchemaError              another kind or version of table
+    ├── PlanError                    a plan that cannot be made, or does not fit the network
     └── RunError                     a run folder that cannot be used
         └── ResourceError            disk, memory or device that is not there
 
@@ -83,6 +84,10 @@ class CorruptFileError(TableError):
 
 class SchemaError(TableError):
     """A table of another kind or version."""
+
+
+class PlanError(StratagraphError):
+    """A plan of what to remove that cannot be made, or does not fit the network."""
 
 
 class RunError(StratagraphError):

@@ -14,7 +14,7 @@ No network is known by name. Three rules serve them all:
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
@@ -31,11 +31,12 @@ Kind = Literal["conv", "linear", "block"]
 
 @dataclass
 class Unit:
-    """One layer: where its weights are, and where it is read."""
+    """One layer: where its weights are, where it is read, and the modules that it consists of."""
 
     kind: Kind
     weight: str
     output: str
+    members: list[str] = field(default_factory=list)
 
 
 def preset_layers(trace: Trace, preset: Literal["blocks", "reference"]) -> list[str]:
@@ -54,17 +55,38 @@ def preset_layers(trace: Trace, preset: Literal["blocks", "reference"]) -> list[
     LayerError
         When the network has neither convolutions nor blocks nor hidden linear layers.
     """
+    names = [
+        unit.weight if preset == "reference" else unit.output
+        for unit in layer_units(trace, what=f"the preset {preset!r}")
+    ]
+    return sorted(names, key=lambda name: trace.calls[name].order)
+
+
+def layer_units(trace: Trace, *, what: str = "the preset 'blocks'") -> list[Unit]:
+    """Find the layers of a network, without its head.
+
+    Parameters
+    ----------
+    trace : Trace
+        One forward pass.
+    what : str
+        Who asks, for the message.
+
+    Raises
+    ------
+    LayerError
+        As `preset_layers`.
+    """
     units = _Walk(trace).units()
     deep = [index for index, unit in enumerate(units) if unit.kind != "linear"]
     kept = units[: deep[-1] + 1] if deep else units[:-1]
     if not kept:
         raise LayerError(
-            f"the preset {preset!r} finds no layers in {type(trace.modules['']).__name__}: it has "
-            "no convolution, block or hidden linear layer",
+            f"{what} finds no layers in {type(trace.modules['']).__name__}: it has no "
+            "convolution, block or hidden linear layer",
             "name the layers by --layers GLOB; 'all' lists every module",
         )
-    names = [unit.weight if preset == "reference" else unit.output for unit in kept]
-    return sorted(names, key=lambda name: trace.calls[name].order)
+    return kept
 
 
 class _Walk:
@@ -144,11 +166,11 @@ class _Walk:
         if not weights:
             self._follow(name)
         elif type(self.trace.modules[name]) in self._block_types:
-            self._units.append(Unit("block", name, name))
+            self._units.append(Unit("block", name, name, [name]))
             self._open = None
         elif kind or self._is_one_layer(name, weights):
             kind = kind or self._weight(weights[0]) or "conv"
-            self._open = Unit(kind, weights[0], name)
+            self._open = Unit(kind, weights[0], name, [name])
             self._units.append(self._open)
         else:
             self._visit(name)
@@ -173,6 +195,7 @@ class _Walk:
             and all(self._continues(leaf) for leaf in self._leaves(name))
         ):
             layer.output = name
+            layer.members.append(name)
         else:
             self._open = None
 

@@ -39,6 +39,8 @@ class Call:
         Of the output, batch included; None when it is no tensor.
     kind : str
         What the output is, in words, when it is no tensor.
+    given_shapes : tuple of tuple of int
+        Of all tensors in the input.
     given, got : int
         Number of values in the first tensor of the input and of the output.
     source, node
@@ -51,6 +53,7 @@ class Call:
     calls: int
     shape: tuple[int, ...] | None
     kind: str
+    given_shapes: tuple[tuple[int, ...], ...]
     given: int
     got: int
     source: frozenset[Node]
@@ -250,6 +253,7 @@ class _Recorder:
                 calls=1 + (before.calls if before else 0),
                 shape=None if single is None else tuple(single.shape),
                 kind="nested tensor" if isinstance(output, Tensor) else type(output).__name__,
+                given_shapes=tuple(tuple(tensor.shape) for tensor in given),
                 given=given[0].numel() if given else 0,
                 got=got[0].numel() if got else 0,
                 source=self._sources.get(name, frozenset()),
