@@ -143,6 +143,43 @@ def _require_layers(names: Sequence[str], parts: Sequence[Part], spec: str) -> N
         )
 
 
+def open_analyzed(
+    model: nn.Module,
+    input_shape: Sequence[int],
+    *,
+    names: Sequence[str],
+    curves: NDArray[np.float64],
+) -> Subject:
+    """Take a network that was measured in memory.
+
+    Parameters
+    ----------
+    model : Module
+        The network.
+    input_shape : sequence of int
+        Channels, height, width.
+    names : sequence of str
+        Its measured layers.
+    curves : ndarray of float64, shape (repeats, L)
+        Their Q.
+
+    Raises
+    ------
+    PlanError
+        When the layers are not the network's blocks.
+    """
+    parts = find_parts(model, input_shape)
+    _require_layers(names, parts, "in this analysis")
+    return Subject(
+        network=Network(model=type(model).__name__),
+        classes=0,
+        input_shape=tuple(input_shape),
+        model=model,
+        parts=parts,
+        curves=curves,
+    )
+
+
 def open_network(
     network: Network,
     *,
