@@ -247,6 +247,8 @@ def read_curve(path: Path, parts: Sequence[Part], *, model: str) -> NDArray[np.f
                 f"{path} has no column {column!r}: it has {', '.join(map(str, table.columns))}",
                 f"the curve needs {', '.join(CURVE_COLUMNS)}",
             )
+    if table.empty:
+        raise PlanError(f"{path} has no rows", "give the modularity of every layer")
     if not pd.api.types.is_numeric_dtype(table["modularity"]) or table["modularity"].isna().any():
         raise PlanError(f"{path} has a modularity that is no number", "write Q such as 0.314")
     repeats = table["repeat"] if "repeat" in table.columns else pd.Series(0, index=table.index)
@@ -269,6 +271,4 @@ def read_curve(path: Path, parts: Sequence[Part], *, model: str) -> NDArray[np.f
                 "take the curve of this network, or leave the column out",
             )
         curves.append(rows["modularity"].to_numpy(np.float64))
-    if not curves:
-        raise PlanError(f"{path} has no rows", "give the modularity of every layer")
     return np.stack(curves)
