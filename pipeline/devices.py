@@ -1,6 +1,7 @@
 """Devices, sizes in bytes, room on disk, folders that can be written to."""
 
 import math
+import platform
 import re
 import shutil
 import tempfile
@@ -21,6 +22,7 @@ _UNITS = {
 _FOUR_DIGITS = 999.5
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
 SMALLEST_BUDGET = 1 << 20
+CPU_INFO = Path("/proc/cpuinfo")
 
 
 def resolve_device(name: str = "auto") -> torch.device:
@@ -59,6 +61,23 @@ def resolve_device(name: str = "auto") -> torch.device:
             f"choose cuda:0 to cuda:{found - 1}",
         )
     return torch.device(wanted)
+
+
+def device_title(device: torch.device) -> str:
+    """Name a device as people know it, with the number of threads where that matters."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{processor_name()}, {torch.get_num_threads()} threads"
+
+
+def processor_name() -> str:
+    """Name the processor; only Linux says it in full."""
+    try:
+        lines = CPU_INFO.read_text("utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())
 
 
 def _count_gpus() -> int:

@@ -3,13 +3,13 @@
 import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any
 
 import torch
 
+from pipeline.devices import processor_name
+
 PACKAGES = ("torch", "faiss-gpu", "faiss-cpu", "numpy", "igraph", "networkx", "pyarrow", "lxml")
-CPU_INFO = Path("/proc/cpuinfo")
 
 
 def describe_machine() -> dict[str, Any]:
@@ -22,7 +22,7 @@ def describe_machine() -> dict[str, Any]:
     (True, True)
     """
     return {
-        "cpu": _processor(),
+        "cpu": processor_name(),
         "cpu_count": _usable_processors(),
         # Of the last minute: what else ran here.
         "load_average": _load(),
@@ -44,15 +44,6 @@ def _usable_processors() -> int:
 def _load() -> float | None:
     # Windows has none.
     return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
-
-
-def _processor() -> str:
-    try:
-        lines = CPU_INFO.read_text("utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor())
 
 
 def _version(package: str) -> str | None:
