@@ -44,6 +44,10 @@ COMMANDS = {
         "pipeline.export_command:export_graphs",
         "Write the graphs of a run for Gephi again.",
     ),
+    "plan": (
+        "pipeline.plan_command:plan_pruning",
+        "Plan which layers to remove, with what that saves, before any training.",
+    ),
     "study ablation": (
         "pipeline.studies.ablation:study_ablation",
         "See how the curve depends on k, samples, metric, layers and pooling.",

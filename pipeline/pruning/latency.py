@@ -1,15 +1,15 @@
 """How long networks take, measured beside one another."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
 import torch
-from torch import nn
-from torch.utils.benchmark import Timer
+from torch import Tensor, nn
 
 from pipeline.placement import place
-from pipeline.tracing import evaluating
+from pipeline.tracing import evaluating, like_parameters
 
 ROUNDS = 9
 ROUND_SECONDS = 0.1  # what a round of one network takes at least
@@ -72,25 +72,33 @@ def measure_latency(
         When a network cannot run on such images.
     """
     images = torch.zeros(batch, *input_shape)
-    timers, counts = [], []
+    given, counts = [], []
     for model in models:
         memory_format = place(model, device, images)
-        given = images.to(device, memory_format=memory_format)
-        timer = Timer(
-            "model(images)",
-            globals={"model": model, "images": given},
-            num_threads=torch.get_num_threads(),
-        )
-        with evaluating(model), torch.inference_mode():
-            timer.timeit(1)  # the first pass allocates
-            counts.append(max(1, int(ROUND_SECONDS / timer.timeit(1).mean)))
-        timers.append(timer)
+        given.append(like_parameters(model, images).to(memory_format=memory_format))
+        _time(model, given[-1], passes=1)  # the first pass allocates
+        counts.append(max(1, int(ROUND_SECONDS / _time(model, given[-1], passes=1))))
     times: list[list[float]] = [[] for _ in models]
     for _ in range(rounds):
-        for place_, (model, timer) in enumerate(zip(models, timers, strict=True)):
-            with evaluating(model), torch.inference_mode():
-                times[place_].append(timer.timeit(counts[place_]).mean)
+        for found, model, own, passes in zip(times, models, given, counts, strict=True):
+            found.append(_time(model, own, passes=passes))
     return [_summarize(batch, sorted(found)) for found in times]
+
+
+def _time(model: nn.Module, images: Tensor, *, passes: int) -> float:
+    """Seconds of a pass, in the mean over some."""
+    with evaluating(model), torch.inference_mode():
+        _wait(images.device)
+        start = time.perf_counter()
+        for _ in range(passes):
+            model(images)
+        _wait(images.device)
+        return (time.perf_counter() - start) / passes
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":  # which returns before it has computed
+        torch.cuda.synchronize(device)
 
 
 def _summarize(batch: int, times: list[float]) -> Latency:

@@ -25,14 +25,11 @@ class Rule:
         Of `increment`: what a layer must add; of `plateau`: the tolerance.
     patience : int
         Of `plateau`.
-    stages : tuple of int or None
-        Of `running_maximum`: layers in each stage, of which none is left empty.
     """
 
     name: RuleName
     threshold: float = TOLERANCE
     patience: int = PATIENCE
-    stages: tuple[int, ...] | None = None
 
     def __call__(self, curve: NDArray[np.float64]) -> NDArray[np.intp]:
         """Return the layers to keep, ascending."""
@@ -40,7 +37,7 @@ class Rule:
             return increment(curve, self.threshold)
         if self.name == "plateau":
             return plateau(curve, tolerance=self.threshold, patience=self.patience)
-        return running_maximum(curve, self.stages)
+        return running_maximum(curve)
 
     def margins(self, curve: NDArray[np.float64]) -> NDArray[np.float64]:
         """Say how far each layer is from the other decision, shape (L,); NaN for the first.

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphs.curves import drops, mark_layers, plateau
+from graphs.curves import drops, increment, mark_layers, plateau, running_maximum
 from graphs.errors import GraphError
 
 # VGG19 on CIFAR-10, as published
@@ -90,3 +90,48 @@ def test_more_patience_keeps_more(curve, patience):
 def test_what_is_no_curve_is_an_error(curve, options, message):
     with pytest.raises(GraphError, match=message):
         plateau(curve, **options)
+
+
+def test_increment_keeps_what_adds_more_than_the_threshold():
+    curve = [0.0, 0.5, 0.5, 0.75, 0.7]
+    assert increment(curve, 0.25).tolist() == [0, 1]  # 0.25 is no more than 0.25
+    assert increment(curve, 0.2).tolist() == [0, 1, 3]
+    assert increment(curve, -0.1).tolist() == [0, 1, 2, 3, 4]
+    assert increment(VGG19).tolist() == [
+        at for at in range(16) if at == 0 or VGG19[at] - VGG19[at - 1] > 0.03
+    ]
+
+
+def test_running_maximum_gives_the_published_network():
+    assert running_maximum(VGG19).tolist() == [0, 2, 4, 5, 6, 7, 8, 9, 10, 11]
+    # the last stage would be empty: it keeps 0.80651
+    assert running_maximum(VGG19, [2, 2, 4, 4, 4]).tolist() == [0, 2, *range(4, 13)]
+
+
+def test_running_maximum_keeps_the_first_of_equals_in_an_empty_stage():
+    assert running_maximum([0.5, 0.25, 0.125, 0.25, 0.25], [1, 2, 2]).tolist() == [0, 1, 3]
+
+
+@given(curves)
+def test_running_maximum_is_increment_of_the_maximum_so_far(curve):
+    assert running_maximum(curve).tolist() == increment(np.maximum.accumulate(curve), 0).tolist()
+
+
+@given(curves)
+def test_stages_only_add_layers(curve):
+    half = len(curve) // 2
+    stages = [half, len(curve) - half] if half else [len(curve)]
+    kept = set(running_maximum(curve, stages).tolist())
+    assert kept >= set(running_maximum(curve).tolist())
+    assert any(at >= half for at in kept)
+
+
+@pytest.mark.parametrize("stages", [[2, 2], [5, 0], [], [3, 3]])
+def test_stages_that_do_not_add_up_are_refused(stages):
+    with pytest.raises(GraphError, match="do not add up to a curve of 5 layers"):
+        running_maximum([0.1] * 5, stages)
+
+
+def test_a_threshold_that_is_no_number_is_refused():
+    with pytest.raises(GraphError, match="threshold=nan is no number"):
+        increment([0.1, 0.2], float("nan"))

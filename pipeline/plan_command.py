@@ -1,0 +1,114 @@
+"""`stratagraph plan`: which layers could go, and what that would save."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from graphs.neighbors import Device
+from graphs.places import resolve_folder
+from pipeline.console import log
+from pipeline.devices import require_writable, resolve_device
+from pipeline.options import Network
+from pipeline.pruning.options import Alone, Goal, check_options, stage_counts
+from pipeline.pruning.plan import write_plan
+from pipeline.pruning.plan_table import show_plan
+from pipeline.pruning.planning import (
+    DRAWS,
+    Choice,
+    choose_by_counts,
+    choose_by_rule,
+    choose_by_scores,
+    make_plan,
+)
+from pipeline.pruning.rules import Rule
+from pipeline.pruning.subject import Subject, open_network, open_run
+
+NAME = "plan.json"
+
+
+def plan_pruning(
+    run: Path | None = None,
+    *,
+    alone: Alone | None = None,
+    goal: Goal | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+    device: Device = "auto",
+    out: Path | None = None,
+) -> Path:
+    """Plan which layers to remove, with what that saves, before any training.
+
+    From a finished run, or from a network and a curve in a file. Nothing is changed: the plan is
+    a JSON file that `prune` follows.
+
+    Parameters
+    ----------
+    run
+        Folder of a run with stages 1 and 2 done.
+    alone
+        A network without a run.
+    goal
+        How the layers are chosen; without it `--rule increment`.
+    draws
+        Bootstrap draws that say how sure a rule is.
+    seed
+        Of everything random.
+    device
+        Where latency is measured; `auto` takes a GPU where there is one.
+    out
+        The plan's file; by default `plan.json` in the run, or here.
+
+    Returns
+    -------
+    Path
+        The plan.
+
+    Raises
+    ------
+    PlanError
+        When the choice makes no sense, a budget cannot be met, or nothing would go.
+    """
+    alone, goal = alone or Alone(), goal or Goal()
+    check_options(run, alone, goal)
+    path = out or (resolve_folder(run) / NAME if run else Path(NAME))
+    require_writable(path.parent)
+    subject = _open(run, alone)
+    place = resolve_device(device)
+    choice = _choose(subject, goal, draws=draws, seed=seed, device=place)
+    surgery = goal.surgery or ("depth" if goal.stages else "identity")
+    plan = make_plan(subject, choice, surgery=surgery, device=place, seed=seed)
+    write_plan(plan, path)
+    log.info("%s", show_plan(plan))
+    return path
+
+
+def _open(run: Path | None, alone: Alone) -> Subject:
+    if run is not None:
+        return open_run(run)
+    return open_network(
+        Network(model=alone.model or "", weights=alone.weights),
+        classes=alone.classes,
+        input_shape=alone.input_shape,
+        curve=alone.curve,
+    )
+
+
+def _choose(subject: Subject, goal: Goal, *, draws: int, seed: int, device: torch.device) -> Choice:
+    if goal.stages is not None:
+        return choose_by_counts(subject, stage_counts(goal.stages))
+    if goal.criterion is not None:
+        scores = _score(subject, goal.criterion)
+        return choose_by_scores(subject, goal.criterion, scores, goal.budgets()[0], device=device)
+    rule = Rule(name=goal.rule or "increment", threshold=goal.threshold, patience=goal.patience)
+    return choose_by_rule(subject, rule, draws=draws, seed=seed)
+
+
+def _score(subject: Subject, criterion: str) -> NDArray[np.float64]:
+    """Score every layer by a criterion, shape (repeats, L)."""
+    if criterion == "tail":
+        order: NDArray[np.float64] = -np.arange(len(subject.parts), dtype=np.float64)[None]
+        return order
+    gains: NDArray[np.float64] = np.diff(subject.curves, prepend=np.nan)
+    return gains

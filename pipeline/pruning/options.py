@@ -1,0 +1,146 @@
+"""The options of `stratagraph plan`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cyclopts import Group, Parameter
+
+from graphs.curves import PATIENCE, TOLERANCE
+from graphs.errors import PlanError
+from pipeline.pruning.budget import Budget
+from pipeline.pruning.plan import Surgery
+from pipeline.pruning.rules import RuleName
+
+
+@Parameter(name="*", group=Group("What goes", sort_key=2))
+@dataclass(frozen=True, kw_only=True)
+class Goal:
+    """How the layers are chosen: by a rule on the curve, a criterion and a budget, or counts.
+
+    Attributes
+    ----------
+    rule
+        `increment` keeps layers that add more than the threshold to the layer before,
+        `running_maximum` those above all before, `plateau` those outside of stretches that add
+        no more than the threshold.
+    threshold
+        What a layer must add.
+    patience
+        Of `plateau`: so many layers in a row make a stretch.
+    criterion
+        Score every layer, and remove the lowest first until the budget is met: `modularity`,
+        `cka`, `random` ..., or `all` for a table of all of them.
+    macs
+        Budget: the share of the multiply-accumulates that may be left, such as 0.5.
+    params
+        Budget: the share of the parameters.
+    latency
+        Budget: the share of the time of one image, measured.
+    remove
+        Budget: how many layers go.
+    stages
+        How many layers each stage keeps, its first ones: `2,3,6`.
+    surgery
+        `identity` removes layers whose input and output have the same shape; `depth` builds the
+        network with fewer layers in each stage and fills it with the weights of the kept ones.
+        By default `depth` with --stages, else `identity`.
+    """
+
+    rule: RuleName | None = None
+    threshold: float = TOLERANCE
+    patience: int = PATIENCE
+    criterion: str | None = None
+    macs: float | None = None
+    params: float | None = None
+    latency: float | None = None
+    remove: int | None = None
+    stages: str | None = None
+    surgery: Surgery | None = None
+
+    def budgets(self) -> list[Budget]:
+        """Return the budgets that were given."""
+        given = {
+            "macs": self.macs, "params": self.params, "latency": self.latency,
+            "layers": self.remove,
+        }  # fmt: skip
+        return [
+            Budget(quantity=name, value=value)  # type: ignore[arg-type]  # the names of Quantity
+            for name, value in given.items()
+            if value is not None
+        ]
+
+
+@Parameter(name="*", group=Group("Network", sort_key=1))
+@dataclass(frozen=True, kw_only=True)
+class Alone:
+    """A network without a run.
+
+    Attributes
+    ----------
+    model
+        A name (`resnet56`, `vgg19`, ...) or your own `file.py:factory`.
+    weights
+        A checkpoint file, `default` (torchvision's own), or `random` (untrained).
+    curve
+        CSV with the columns `layer_index,modularity`, perhaps `layer` and `repeat`.
+    input_shape
+        Channels, height and width of an image.
+    classes
+        Number of classes.
+    """
+
+    model: str | None = None
+    weights: str = "random"
+    curve: Path | None = None
+    input_shape: tuple[int, int, int] = (3, 32, 32)
+    classes: int = 10
+
+
+def check_options(run: Path | None, alone: Alone, goal: Goal) -> None:
+    """Refuse options that contradict one another.
+
+    Raises
+    ------
+    PlanError
+        Naming them.
+    """
+    if run is None and alone.model is None:
+        raise PlanError("there is no network to plan for", "give a run, or --model NAME")
+    if run is not None and (alone.model is not None or alone.curve is not None):
+        raise PlanError(
+            f"{run} has a network and curves of its own",
+            "leave out the run, or --model and --curve",
+        )
+    budgets = goal.budgets()
+    ways = {"--rule": goal.rule, "--criterion": goal.criterion, "--stages": goal.stages}
+    given = [name for name, value in ways.items() if value is not None]
+    if len(given) > 1:
+        raise PlanError(f"{' and '.join(given)} choose layers each in its way", "give one of them")
+    if len(budgets) > 1:
+        raise PlanError("more than one budget is given", "give one of them")
+    if budgets and goal.criterion is None:
+        raise PlanError("a budget needs a criterion", "give --criterion modularity, or another")
+    if goal.criterion is not None and not budgets:
+        raise PlanError(
+            f"--criterion {goal.criterion} needs a budget",
+            "give --macs 0.5, --params, --latency or --remove",
+        )
+
+
+def stage_counts(text: str) -> list[int]:
+    """Read how many layers each stage keeps.
+
+    Raises
+    ------
+    PlanError
+        When it is no list of numbers.
+
+    Examples
+    --------
+    >>> stage_counts("[2,3,6]")
+    [2, 3, 6]
+    """
+    words = [word.strip() for word in text.strip(" []").split(",")]
+    if not all(word.isdecimal() for word in words):
+        raise PlanError(f"--stages {text!r} is no list of numbers", "write --stages 2,3,6")
+    return [int(word) for word in words]

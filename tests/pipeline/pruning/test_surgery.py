@@ -1,0 +1,234 @@
+"""Surgery against networks in which blocks do nothing, and against networks built smaller."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from graphs.errors import ModelError, PlanError
+from pipeline.bypass import bypassed
+from pipeline.models import load_model
+from pipeline.pruning import count_macs, count_parameters
+from pipeline.pruning.parts import find_parts, find_stages
+from pipeline.pruning.surgery import Skip, configure_depth, remove_parts
+
+SHAPE = (3, 32, 32)
+
+
+def randomized(name, shape=SHAPE):
+    """Build a network whose normalisation does something."""
+    model = load_model(name, input_shape=shape)
+    generator = torch.Generator().manual_seed(1)
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.running_mean.normal_(generator=generator)
+            module.running_var.uniform_(0.5, 2, generator=generator)
+    return model
+
+
+def names_at(parts, *places):
+    return [parts[place].name for place in places]
+
+
+def images(shape=SHAPE):
+    return torch.randn(3, *shape, generator=torch.Generator().manual_seed(2))
+
+
+@pytest.fixture(scope="module")
+def resnet():
+    model = randomized("resnet20")
+    return model, find_parts(model, SHAPE)
+
+
+def test_identity_is_the_network_whose_residual_branches_give_zero(resnet):
+    model, parts = resnet
+    pruned = remove_parts(model, parts, names_at(parts, 2, 6), SHAPE).model
+    zeroed = copy.deepcopy(model)
+    for name in names_at(parts, 2, 6):
+        # F(x) = 0: the block gives relu(0 + x), and x is no longer below zero here
+        last = zeroed.get_submodule(name).bn2
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+    with torch.inference_mode():
+        assert torch.equal(pruned(images()), zeroed(images()))
+        assert not torch.equal(pruned(images()), model(images()))
+
+
+def test_the_original_is_untouched(resnet):
+    model, parts = resnet
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    pruned = remove_parts(model, parts, names_at(parts, 1), SHAPE).model
+    with torch.no_grad():
+        for value in pruned.parameters():
+            value.zero_()
+    assert list(model.state_dict()) == list(before)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+def test_what_is_left_is_the_zoos_network_of_that_depth(resnet):
+    model, parts = resnet
+    pruned = remove_parts(model, parts, names_at(parts, 2, 3, 6, 9), SHAPE).model
+    small = load_model("resnet20[1,2,2]")
+    small.load_state_dict(pruned.state_dict())
+    with torch.inference_mode():
+        assert torch.equal(small(images()), pruned(images()))
+
+
+@pytest.mark.parametrize(
+    ("name", "stages", "parameters", "macs"),
+    [
+        ("resnet56", (2, 3, 6), 487_002, 49_988_224),
+        ("resnet56", (7, 8, 2), round(853_018 * (1 - 0.6398)), None),
+        ("resnet56", (9, 9, 9), 853_018, 125_485_696),
+    ],
+)
+def test_published_counts(name, stages, parameters, macs):
+    model = load_model(name)
+    parts = find_parts(model, SHAPE)
+    kept = [
+        part.name
+        for stage, count in zip(find_stages(parts), stages, strict=True)
+        for part in stage[:count]
+    ]
+    found = configure_depth(model, parts, kept, SHAPE).model
+    assert count_parameters(found) == pytest.approx(parameters, abs=50)  # 63.98 % has four digits
+    if macs:
+        assert count_macs(found, SHAPE).total == macs
+    assert [len(stage) for stage in find_stages(find_parts(found, SHAPE))] == list(stages)
+
+
+def test_depth_fills_places_with_the_kept_blocks(resnet):
+    model, parts = resnet
+    kept = names_at(parts, 1, 3, 5, 6, 7)  # the second stage loses the block that widens
+    pruned = configure_depth(model, parts, kept, SHAPE, seed=3)
+    given, own = model.state_dict(), pruned.model.state_dict()
+    assert list(own) == list(load_model("resnet20[2,2,1]").state_dict())
+    copies = pruned.copies.set_index("tensor")
+    # the second place of stage 1 is filled from the third block
+    assert copies.loc["layer1.1.conv1.weight"].tolist() == [
+        "layer1.2.conv1.weight", "copied", 16 * 16 * 9,
+    ]  # fmt: skip
+    assert torch.equal(own["layer1.1.conv1.weight"], given["layer1.2.conv1.weight"])
+    # the widening convolution has 16 inputs, that of the kept block 32: drawn anew
+    assert copies.loc["layer2.0.conv1.weight"].tolist() == ["", "initialised", 32 * 16 * 9]
+    assert torch.equal(own["layer2.0.conv2.weight"], given["layer2.1.conv2.weight"])
+    assert copies.loc["layer3.0.conv1.weight", "state"] == "kept"
+    for name, row in copies.iterrows():
+        if row["source"]:
+            assert torch.equal(own[name], given[row["source"]])
+    again = configure_depth(model, parts, kept, SHAPE, seed=3)
+    assert all(torch.equal(own[k], v) for k, v in again.model.state_dict().items())
+
+
+def test_a_chain_loses_whole_layers():
+    model = randomized("vgg11")
+    parts = find_parts(model, SHAPE)
+    pruned = remove_parts(model, parts, names_at(parts, 7), SHAPE).model
+    assert list(pruned.state_dict()) == list(load_model("vgg11[1,1,2,2,1]").state_dict())
+
+
+class Named(nn.Module):
+    """Calls its blocks by name and by number."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Linear(4, 4)
+        self.one = nn.Linear(4, 4)
+        self.rest = nn.ModuleList(nn.Linear(4, 4) for _ in range(3))
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x):
+        x = self.one(self.stem(x))
+        for place in range(3):
+            x = self.rest[place](x)
+        return self.head(x)
+
+
+def test_blocks_called_by_name_or_number_are_passed_over():
+    model = Named()
+    parts = find_parts(model, (4,))
+    pruned = remove_parts(model, parts, ["one", "rest.1"], (4,)).model
+    assert isinstance(pruned.one, Skip)
+    assert isinstance(pruned.rest[1], Skip)
+    x = torch.randn(2, 4)
+    expected = model.head(model.rest[2](model.rest[0](model.stem(x))))
+    assert torch.equal(pruned(x), expected)
+
+
+def test_a_transformer_loses_a_layer():
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+
+    class Small(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed = nn.Linear(6, 8)
+            self.encoder = nn.TransformerEncoder(layer, 3, enable_nested_tensor=False)
+            self.head = nn.Linear(8, 2)
+
+        def forward(self, x):
+            return self.head(self.encoder(self.embed(x)).mean(1))
+
+    model = Small().eval()
+    parts = find_parts(model, (5, 6))
+    first = parts[1].name
+    assert first == "encoder.layers.0"
+    pruned = remove_parts(model, parts, [first], (5, 6)).model
+    assert len(pruned.encoder.layers) == 2
+
+
+def test_in_place_activations_do_not_reach_around_a_bypassed_layer():
+    model = nn.Sequential(
+        nn.Linear(3, 3), nn.BatchNorm1d(3), nn.Linear(3, 3), nn.ReLU(inplace=True), nn.Linear(3, 2)
+    ).eval()
+    x = torch.randn(4, 3)
+    with torch.inference_mode():
+        expected = model[4](model[1](model[0](x)))
+        with bypassed(model, ["2", "3"]):
+            assert torch.equal(model(x), expected)
+        assert "forward" not in model[2].__dict__
+        assert not torch.equal(model(x), expected)
+
+
+def test_a_bypass_ends_with_an_exception():
+    model = nn.Sequential(nn.Linear(3, 3))
+    with pytest.raises(ZeroDivisionError), bypassed(model, ["0"]):
+        raise ZeroDivisionError
+    assert "forward" not in model[0].__dict__
+
+
+class Counting(nn.Module):
+    """Depends on a block beyond its output."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.block, self.head = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.head(self.block(self.stem(x))) + self.block.weight.sum()
+
+
+def test_what_depends_on_a_block_is_an_error():
+    model = Counting()
+    with pytest.raises(ModelError, match="does not run without block"):
+        remove_parts(model, find_parts(model, (4,)), ["block"], (4,))
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["layer1.7"], r"no layer 'layer1\.7'; near names: layer1\.\d"),
+        (["layer2.0"], "layer2.0 cannot be removed: it changes the shape"),
+        (["relu"], "relu cannot be removed: it is the first layer"),
+    ],
+)
+def test_layers_that_cannot_go_are_named(resnet, names, said):
+    model, parts = resnet
+    with pytest.raises(PlanError, match=said):
+        remove_parts(model, parts, names, SHAPE)
+
+
+def test_an_empty_stage_is_refused(resnet):
+    model, parts = resnet
+    with pytest.raises(PlanError, match=r"from layer2\.0 to layer2\.2 would be left"):
+        configure_depth(model, parts, names_at(parts, 1, 7), SHAPE)
