@@ -3,7 +3,7 @@
 import textwrap
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import torch
 from cyclopts import Group, Parameter
@@ -31,6 +31,7 @@ from pipeline.training.checkpoints import digest_state
 
 WIDTH = 79
 COMPARED = 64  # real images that exported files are compared on
+EXPORTS = {"model.pt2": export_program, "model.onnx": export_onnx}
 
 
 @Parameter(name="*", group=Group("Images", sort_key=2))
@@ -135,12 +136,14 @@ def prune_network(
     _save(scene, folder, cuts[-1])
     sentence = read_result(table)
     log.info("\n%s\n\n%s\n", lay_out(table), textwrap.fill(sentence, WIDTH))
-    exports = _export(scene, folder) if export else {}
+    if export:
+        _export(scene, folder)
+    exports = {name: folder.done(f"export-{name}") for name in EXPORTS}
     folder.finish(
         {
             "plan": asdict(chosen),
             "states": table.to_dict("records"),
-            "exports": exports,
+            "exports": {name: found for name, found in exports.items() if found},
             "reading": sentence,
         }
     )
@@ -242,20 +245,19 @@ def _save(scene: Scene, folder: PruneFolder, cut: Pruned) -> None:
     again = load_model(str(path))
     images = scene.test_data.images(range(min(COMPARED, len(scene.test_data))))
     with torch.inference_mode():
-        given = [model.cpu().eval()(images) for model in (cut.model, again)]
-    if not torch.allclose(*given, rtol=1e-3, atol=1e-4):
+        expected, found = (model.cpu().eval()(images) for model in (cut.model, again))
+    if not torch.allclose(expected, found, rtol=1e-3, atol=1e-4):
         raise ModelError(
             f"{path} gives something else than the network that it was written from",
             "the network keeps what it computes with outside its state_dict: put it into buffers",
         )
 
 
-def _export(scene: Scene, folder: PruneFolder) -> dict[str, Any]:
+def _export(scene: Scene, folder: PruneFolder) -> None:
     """Write what other programs read; what is there and was compared stays."""
     network: nn.Module = load_model(str(folder.root / "model.pt"))
     images = scene.test_data.images(range(min(COMPARED, len(scene.test_data))))
-    found = {}
-    for name, write in (("model.pt2", export_program), ("model.onnx", export_onnx)):
+    for name, write in EXPORTS.items():
         if name.endswith("onnx"):
             try:
                 require_onnx()
@@ -268,9 +270,10 @@ def _export(scene: Scene, folder: PruneFolder) -> dict[str, Any]:
             exported: Exported = write(network, images, path)
             return {"random": exported.random, "real": exported.real}
 
-        found[name] = folder.once(f"export-{name}", once) if path.exists() else once()
+        if not path.exists():
+            folder.forget(f"export-{name}")
+        found = folder.once(f"export-{name}", once)
         log.info(
             "%-10s differs from torch by at most %.1e (random images), %.1e (real ones)",
-            name, found[name]["random"], found[name]["real"],
+            name, found["random"], found["real"],
         )  # fmt: skip
-    return found

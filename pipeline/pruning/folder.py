@@ -101,6 +101,10 @@ class PruneFolder:
             write_json(self.root / "done" / f"{name}.json", found)
         return found
 
+    def forget(self, name: str) -> None:
+        """Let a piece of work be done again."""
+        (self.root / "done" / f"{name}.json").unlink(missing_ok=True)
+
     def finish(self, result: Mapping[str, Any]) -> None:
         """Record that everything is done. Called last."""
         about = {"command": command_line(), "versions": versions()}

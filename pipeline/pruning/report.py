@@ -61,8 +61,8 @@ def read_result(table: pd.DataFrame) -> str:
     >>> last |= {"seconds_1_low": 1.9e-3, "seconds_1_high": 2.1e-3}
     >>> print(read_result(pd.DataFrame([first, last])))
     The tuned network's accuracy is 1.00 points below the original's, within that one's 95 % \
-interval of 88.00 to 92.00 %; it has 25.0 % fewer parameters and 50.0 % fewer multiply-accumulates, \
-and is 2.00 times faster with one image on a processor.
+interval of 88.00 to 92.00 %; it has 25.0 % fewer parameters and 50.0 % fewer \
+multiply-accumulates, and is 2.00 times faster with one image on a processor.
     """
     first, last = table.iloc[0], table.iloc[-1]
     points = 100 * (last["accuracy"] - first["accuracy"])

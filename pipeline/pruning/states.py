@@ -82,4 +82,4 @@ def measure_costs(
 
 def make_table(rows: Sequence[dict[str, Any]]) -> pd.DataFrame:
     """Put rows together as the table ``prune``."""
-    return pd.DataFrame(rows)[COLUMNS["prune"].names]
+    return pd.DataFrame(rows, columns=COLUMNS["prune"].names)
