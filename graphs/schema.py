@@ -25,6 +25,8 @@ TableName = Literal[
     "similarity",
     "tsne",
     "adversarial",
+    "prune",
+    "copies",
 ]
 TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
 VERSION = 1
@@ -211,6 +213,40 @@ COLUMNS: dict[TableName, pa.Schema] = {
             _column("largest_drop", pa.float64(), null=True),
             _column("largest_drop_layer", pa.string(), null=True),
             _column("peak_attacked", pa.float64(), null=True),
+        ]
+    ),
+    # of pruned networks
+    "prune": pa.schema(
+        [
+            _column("step", pa.int32()),
+            _column("state", pa.string()),
+            _column("removed", pa.string()),  # in this step, separated by commas
+            _column("accuracy", pa.float64()),
+            _column("accuracy_low", pa.float64()),
+            _column("accuracy_high", pa.float64()),
+            _column("correct", pa.int64()),
+            _column("images", pa.int64()),
+            _column("parameters", pa.int64()),
+            _column("macs", pa.int64()),
+            *(
+                _column(f"{name}_{batch}{end}", pa.float64())
+                for batch in (1, 64)
+                for name, end in (
+                    ("seconds", ""),
+                    ("seconds", "_low"),
+                    ("seconds", "_high"),
+                    ("speedup", ""),
+                )
+            ),
+            _column("device", pa.string()),
+        ]
+    ),
+    "copies": pa.schema(
+        [
+            _column("tensor", pa.string()),
+            _column("source", pa.string()),  # empty for fresh values
+            _column("state", pa.string()),
+            _column("values", pa.int64()),
         ]
     ),
 }

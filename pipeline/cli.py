@@ -36,6 +36,10 @@ COMMANDS = {
         "pipeline.stage3_communities:measure_graphs",
         "Stage 3: measure the graphs; write tables, figures and files for Gephi.",
     ),
+    "prune": (
+        "pipeline.prune_command:prune_network",
+        "Follow a plan: cut the network, tune what is left, measure and save it.",
+    ),
     "export": (
         "pipeline.export_command:export_graphs",
         "Write the graphs of a run for Gephi again.",

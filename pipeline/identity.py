@@ -11,6 +11,7 @@ from graphs.runs import Run
 from graphs.tables import read_metadata
 from pipeline.data import ImageData
 from pipeline.options import Features, Images, Network
+from pipeline.pruning.saved import digest_model, is_saved
 
 CONTENTS = ("model_file", "modules", "weights_file", "data")  # digests: not for people
 
@@ -23,13 +24,15 @@ def describe(
     Neither repeats nor layers are in it: a run can be given more of both.
     """
     script, is_file, factory = network.model.rpartition(".py:")
+    saved = is_saved(network.model)
+    name = f"{Path(script).name}.py:{factory}" if is_file else network.model.lower()
     named = network.weights in ("default", "random")
     return {
-        "model": f"{Path(script).name}.py:{factory}" if is_file else network.model.lower(),
-        "model_file": digest_file(Path(f"{script}.py").expanduser()) if is_file else None,
+        "model": Path(network.model).name if saved else name,
+        "model_file": digest_model(network.model),
         # what a file beside the model's own may have changed shows in its modules
         "modules": digest_json(repr(model)),
-        "weights": network.weights if named else "file",
+        "weights": "file" if not named else "own" if saved else network.weights,
         "weights_file": None if named else digest_file(Path(network.weights).expanduser()),
         "dataset": images.dataset,
         "split": images.split,

@@ -1,6 +1,7 @@
 """`stratagraph inspect`: the layers of a network as a table."""
 
 import sys
+from pathlib import Path
 from typing import Literal
 
 import pandas as pd
@@ -9,13 +10,16 @@ from rich.table import Table
 
 from pipeline.inspection import inspect_model
 from pipeline.models import load_model
+from pipeline.pruning.saved import is_saved, read_architecture
+
+SHAPE = (3, 32, 32)
 
 
 def inspect_layers(
     model: str,
     *,
     layers: str = "blocks",
-    input_shape: tuple[int, int, int] = (3, 32, 32),
+    input_shape: tuple[int, int, int] | None = None,
     classes: int = 10,
     format: Literal["table", "csv"] = "table",  # noqa: A002 (the option's name)
 ) -> None:
@@ -27,18 +31,21 @@ def inspect_layers(
     Parameters
     ----------
     model
-        A name (`resnet20`, `vgg16`, `torchvision:resnet50`, ...) or your own `file.py:factory`.
+        A name (`resnet20`, `vgg16`, `torchvision:resnet50`, ...), your own `file.py:factory`, or
+        the `model.pt` of a pruned network.
     layers
         `blocks`, `reference`, `all`, or names with wildcards, separated by commas.
     input_shape
-        Channels, height and width of an image.
+        Channels, height and width of an image; 3 32 32 where the network does not say.
     classes
         Number of classes.
     format
         `table` to read, `csv` for other programs.
     """
-    network = load_model(model, classes=classes, input_shape=input_shape)
-    frame = inspect_model(network, input_shape, layers=layers)
+    own = read_architecture(Path(model)).input_shape if is_saved(model) else SHAPE
+    shape = input_shape or own
+    network = load_model(model, classes=classes, input_shape=shape)
+    frame = inspect_model(network, shape, layers=layers)
     if format == "csv":
         sys.stdout.write(frame.to_csv(index=False))
         return

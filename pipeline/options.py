@@ -15,6 +15,7 @@ from graphs.neighbors.knn_graph import Device, IndexName, Metric
 from pipeline.data import DatasetName, Sampling
 from pipeline.layer_info import Pool
 
+COLOURS = 3
 Flag = Annotated[bool, Parameter(negative="", show_default=False)]
 
 
@@ -26,9 +27,11 @@ class Network:
     Attributes
     ----------
     model
-        A name (`resnet20`, `vgg16`, `torchvision:resnet50`, ...) or your own `file.py:factory`.
+        A name (`resnet20`, `vgg16`, `torchvision:resnet50`, ...), your own `file.py:factory`, or
+        the `model.pt` of a pruned network.
     weights
-        A checkpoint file, `default` (torchvision's own), or `random` (untrained).
+        A checkpoint file, `default` (torchvision's own), or `random` (untrained; a pruned network
+        keeps its own).
     """
 
     model: str
@@ -199,9 +202,25 @@ class Machine:
     ray_address: str | None = None
 
 
+def brings_weights(model: str) -> bool:
+    """Whether a network may have trained weights without --weights: a file may bring them.
+
+    Examples
+    --------
+    >>> brings_weights("resnet20"), brings_weights("net.py:net"), brings_weights("out/model.pt")
+    (False, True, True)
+    """
+    return ".py:" in model or model.endswith(".pt")
+
+
 def channels_for(model: str) -> int | None:
     """Return how many channels a network asks for, where its name says so.
 
-    torchvision's networks take three: grey images are repeated for them.
+    torchvision's networks take three: grey images are repeated for them, as for pruned networks
+    that were cut for three.
     """
-    return 3 if model.startswith("torchvision:") else None
+    if model.endswith(".pt"):
+        from pipeline.pruning.saved import read_architecture
+
+        return COLOURS if read_architecture(Path(model)).input_shape[0] == COLOURS else None
+    return COLOURS if model.startswith("torchvision:") else None

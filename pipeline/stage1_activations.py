@@ -30,7 +30,7 @@ from pipeline.forward import Forward
 from pipeline.identity import describe, require_same_run
 from pipeline.layer_info import LayerInfo, Pool
 from pipeline.opening import open_images, open_network
-from pipeline.options import Features, Images, Machine, Network, Work
+from pipeline.options import Features, Images, Machine, Network, Work, brings_weights
 from pipeline.parallel import open_cluster
 from pipeline.part_worker import Recipe, dump_on_cluster
 
@@ -296,7 +296,7 @@ def _describe_set(node_set: NodeSet, pool: Pool) -> dict[str, Any]:
 def _tell_accuracy(sets: Sequence[NodeSet], network: Network, data: ImageData) -> None:
     """Say how often the network is right: a low figure shows wrong weights or normalisation."""
     nodes = pd.concat([read_frame(item.folder.nodes, "nodes") for item in sets])
-    if network.weights == "random" and ".py:" not in network.model:
+    if network.weights == "random" and not brings_weights(network.model):
         log.warning("the network is untrained (--weights random)")
     elif nodes["predicted"].notna().all():
         log.info(

@@ -40,9 +40,11 @@ def train_network(
     out
         Folder for `weights.pt` (what --weights takes), `history.csv` and checkpoints.
     model
-        A name (`resnet20`, `vgg16`, ...) or your own `file.py:factory`.
+        A name (`resnet20`, `vgg16`, ...), your own `file.py:factory`, or the `model.pt` of a
+        pruned network.
     weights
-        Where to start: a checkpoint, `default` (torchvision's own), or `random`.
+        Where to start: a checkpoint, `default` (torchvision's own), or `random` (a pruned network
+        starts from its own).
     dataset
         Where the images come from.
     data

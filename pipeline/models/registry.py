@@ -41,13 +41,14 @@ def load_model(
     ----------
     name : str
         A name of the zoo (``resnet20``, ``vgg16``, ``mlp``, ``resnet56[2,3,6]``),
-        ``torchvision:NAME``, or ``path/file.py:factory`` with a factory that takes no arguments.
+        ``torchvision:NAME``, ``path/file.py:factory`` with a factory that takes no arguments, or
+        the ``model.pt`` of a pruned network.
     weights : str or Path, optional
         A file; ``"default"`` for torchvision's own; None or ``"random"`` for what the seed draws
-        (a factory may load weights itself).
+        (a factory may load weights itself, a pruned network has its own).
     classes : int, optional
-        Outputs: 10 by default, 1,000 for torchvision. Pretrained networks and factories decide
-        themselves.
+        Outputs: 10 by default, 1,000 for torchvision. Pretrained and pruned networks and factories
+        decide themselves.
     input_shape : sequence of int
         Channels, height and width of the images, for the networks of the zoo.
     seed : int
@@ -75,6 +76,8 @@ def load_model(
             count = IMAGENET_CLASSES if classes is None else classes
             model = build_torchvision(name, classes=count, pretrained=choice == "default")
             choice = None if choice == "default" else choice
+        elif name.endswith(".pt"):
+            model = _restore(Path(name), seed=seed)
         elif ":" in name:
             model = build_from_file(name)
         else:
@@ -84,6 +87,16 @@ def load_model(
     if choice is not None:
         load_weights(model, Path(choice).expanduser())
     return model.eval()
+
+
+def _restore(path: Path, *, seed: int) -> nn.Module:
+    # imported where it is needed: few networks come from a file of ours
+    from pipeline.pruning.saved import read_architecture, restore_network
+
+    about = read_architecture(path)
+    shape = about.input_shape
+    base = load_model(about.model, classes=about.classes, input_shape=shape, seed=seed)
+    return restore_network(path, base)
 
 
 def _build_own(name: str, *, classes: int, input_shape: Sequence[int]) -> nn.Module:

@@ -4,6 +4,7 @@ import pickle
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -48,12 +49,23 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
     WeightsError
         When the file is missing, damaged, not torch's, or holds Python objects instead of tensors.
     """
+    return _unwrap(read_content(path), path)
+
+
+def read_content(path: Path) -> Any:
+    """Read whatever a file of `torch.save` holds, executing nothing in it.
+
+    Raises
+    ------
+    WeightsError
+        When the file is missing, damaged, not torch's, or holds Python objects.
+    """
     if path.is_dir():
         raise WeightsError(f"weights file {path} is a folder", "give the file in it")
     if not path.is_file():
         raise WeightsError(f"weights file {path} does not exist", "check the path")
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         found = re.search(r"GLOBAL (\S+)", str(error))
         if not found:
@@ -64,7 +76,6 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         ) from error
     except (RuntimeError, EOFError, ValueError, OSError, LookupError, TypeError) as error:
         raise _not_torch(path) from error
-    return _unwrap(content, path)
 
 
 def _not_torch(path: Path) -> WeightsError:
@@ -108,8 +119,28 @@ def load_weights(model: nn.Module, path: Path) -> None:
     WeightsError
         When the file cannot be read, or keys are missing, unexpected or of another shape.
     """
+    fit_weights(model, read_state_dict(path), path)
+
+
+def fit_weights(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    """Load tensors by name, as `load_weights` does.
+
+    Parameters
+    ----------
+    model : Module
+        Changed in place.
+    state : mapping of str to Tensor
+        A state dict.
+    path : Path
+        Where it was read, for messages.
+
+    Raises
+    ------
+    WeightsError
+        When keys are missing, unexpected or of another shape.
+    """
     own = model.state_dict()
-    given = translate_names(read_state_dict(path), own)
+    given = translate_names(state, own)
     # Checkpoints from before PyTorch 0.4.1 lack these counters, which nothing here reads.
     given = {k: v for k, v in own.items() if k.endswith("num_batches_tracked")} | given
     missing = [key for key in own if key not in given]

@@ -14,7 +14,15 @@ from graphs.tables import write_table
 from graphs.trends import describe_curves
 from pipeline.data import ImageData
 from pipeline.figures import caption, save_figure
-from pipeline.options import Features, Images, Machine, Neighbours, Network, Work
+from pipeline.options import (
+    Features,
+    Images,
+    Machine,
+    Neighbours,
+    Network,
+    Work,
+    brings_weights,
+)
 from pipeline.studies.epochs import initial_model
 from pipeline.studies.folder import StudyFolder
 from pipeline.studies.passing import measure_passing, open_variant
@@ -111,7 +119,7 @@ def study_random(
 def _check_options(network: Network, untrained: Untrained) -> None:
     if untrained.seeds < 1:
         raise ModelError(f"--seeds {untrained.seeds} draws no network", "give at least 1")
-    if network.weights == "random" and ".py:" not in network.model:
+    if network.weights == "random" and not brings_weights(network.model):
         raise ModelError(
             f"{network.model} with --weights random is untrained itself: nothing to compare with",
             "give --weights FILE",

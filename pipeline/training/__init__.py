@@ -1,5 +1,6 @@
 """Training of classifiers: the paper's recipe, checkpoints, resume."""
 
+from pipeline.training.distillation import Teacher, distillation_loss
 from pipeline.training.evaluation import evaluate
 from pipeline.training.loop import train
 from pipeline.training.recipe import AUGMENTATIONS, Augmentation, Recipe
@@ -10,7 +11,9 @@ __all__ = [
     "Augmentation",
     "EpochRecord",
     "Recipe",
+    "Teacher",
     "TrainResult",
+    "distillation_loss",
     "evaluate",
     "train",
 ]

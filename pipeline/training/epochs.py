@@ -10,7 +10,8 @@ from torch.nn import functional as F
 from graphs.errors import ModelError, ResourceError
 from pipeline.data import ImageData
 from pipeline.training.batches import Batches, augment_crop_flip
-from pipeline.training.evaluation import measure_accuracy
+from pipeline.training.distillation import Teacher
+from pipeline.training.evaluation import fit_model, measure_accuracy
 from pipeline.training.recipe import Recipe
 from pipeline.training.results import EpochRecord
 
@@ -35,6 +36,8 @@ class Training:
         Of the model and the images that it is given.
     black : Tensor, shape (1, C, 1, 1)
         A black pixel, normalised.
+    teacher : Teacher or None
+        On the device, in eval mode.
     """
 
     model: nn.Module
@@ -45,6 +48,7 @@ class Training:
     recipe: Recipe
     memory_format: torch.memory_format
     black: Tensor
+    teacher: Teacher | None = None
 
 
 def set_up(
@@ -55,14 +59,18 @@ def set_up(
     recipe: Recipe,
     device: torch.device,
     memory_format: torch.memory_format,
+    teacher: Teacher | None = None,
 ) -> Training:
-    """Prepare the epochs: optimizer, scaler, batches."""
+    """Prepare the epochs: optimizer, scaler, batches, teacher."""
     optimizer = torch.optim.SGD(
         model.parameters(),
         lr=recipe.lr,
         momentum=recipe.momentum,
         weight_decay=recipe.weight_decay,
     )
+    if teacher is not None:
+        fit_model(teacher.model, train_data, device=device)
+        teacher.model.eval()
     black = train_data.normalization(torch.zeros(1, train_data.input_shape[0], 1, 1))
     return Training(
         model=model,
@@ -73,6 +81,7 @@ def set_up(
         recipe=recipe,
         memory_format=memory_format,
         black=black,
+        teacher=teacher,
     )
 
 
@@ -137,8 +146,12 @@ def _train_once(training: Training) -> tuple[float, float]:
         if training.recipe.augmentation == "crop-flip":
             inputs = augment_crop_flip(images, training.black, generator=generator)
         with torch.autocast(device.type, dtype=torch.float16, enabled=scaler.is_enabled()):
-            logits = model(inputs.contiguous(memory_format=training.memory_format))
-            loss = F.cross_entropy(logits, labels)
+            inputs = inputs.contiguous(memory_format=training.memory_format)
+            logits = model(inputs)
+            if training.teacher is None:
+                loss = F.cross_entropy(logits, labels)
+            else:
+                loss = training.teacher.loss(logits, labels, inputs)
         optimizer.zero_grad(set_to_none=True)
         scaler.scale(loss).backward()  # type: ignore[no-untyped-call]  # torch has no types here
         scaler.step(optimizer)

@@ -17,6 +17,7 @@ from graphs.files import replacing, sweep
 from pipeline.data import ImageData
 from pipeline.devices import require_disk, require_writable
 from pipeline.training import checkpoints
+from pipeline.training.distillation import Teacher
 from pipeline.training.epochs import Training, run_epoch, set_up
 from pipeline.training.evaluation import fit_model
 from pipeline.training.recipe import Recipe
@@ -32,6 +33,7 @@ def train(
     recipe: Recipe | None = None,
     device: torch.device | None = None,
     architecture: Mapping[str, Any] | None = None,
+    teacher: Teacher | None = None,
     checkpoint_every: int | None = None,
     force: bool = False,
     progress: bool = False,
@@ -59,6 +61,8 @@ def train(
         By default the CPU.
     architecture : mapping, optional
         Plain values that say how to build the model again; stored beside the weights.
+    teacher : Teacher, optional
+        Another network to learn from; the training loss is then the mixed one.
     checkpoint_every : int, optional
         Also keep ``epoch-010.pt`` (weights only) of every so many epochs.
     force : bool
@@ -95,8 +99,16 @@ def train(
         "model": checkpoints.digest_state(model),
         "training images": train_data.digest(),
     }
+    if teacher is not None:
+        identity |= teacher.identity()
     training = set_up(
-        model, train_data, test_data, recipe=plan, device=place, memory_format=memory_format
+        model,
+        train_data,
+        test_data,
+        recipe=plan,
+        device=place,
+        memory_format=memory_format,
+        teacher=teacher,
     )
     records = _resume(training, out / checkpoints.LAST, identity)
     resumed_from = len(records)
