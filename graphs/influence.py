@@ -75,7 +75,7 @@ def block_influence(cosines: ArrayLike) -> float:
     Notes
     -----
     Men et al. 2024, "ShortGPT: Layers in Large Language Models are More Redundant Than You
-    Expect", eq. 1. There a row is a token, here all features of a sample.
+    Expect". There a row is a token, here all features of a sample.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def angular_distance(cosines: ArrayLike) -> float:
 
     Notes
     -----
-    Gromov et al. 2024, "The Unreasonable Ineffectiveness of the Deeper Layers", eq. 6: arccos of
+    Gromov et al. 2024, "The Unreasonable Ineffectiveness of the Deeper Layers": arccos of
     the cosine, divided by π. There of a sequence's last token, here the mean over samples.
 
     Examples
