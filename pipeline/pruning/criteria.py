@@ -156,6 +156,7 @@ def score_layers(
                 tables.append(_table(f"{name}-{draw}" if several else name, evidence, scores))
             if progress:
                 progress(1)
+        evidence.forget()
     return pd.concat(tables, ignore_index=True)
 
 
@@ -165,6 +166,7 @@ def count_scores(evidences: Sequence[Evidence], names: Sequence[str]) -> int:
 
 
 def _table(name: str, evidence: Evidence, scores: NDArray[np.float64]) -> pd.DataFrame:
+    columns = COLUMNS["criteria"].names
     values = {
         "criterion": name,
         "repeat": np.int32(evidence.repeat),
@@ -172,4 +174,4 @@ def _table(name: str, evidence: Evidence, scores: NDArray[np.float64]) -> pd.Dat
         "layer": [part.name for part in evidence.parts],
         "score": scores,
     }
-    return pd.DataFrame(values)[COLUMNS["criteria"].names]
+    return pd.DataFrame(values, columns=list(columns))

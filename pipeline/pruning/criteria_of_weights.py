@@ -38,7 +38,7 @@ def taylor(evidence: Evidence) -> NDArray[np.float64]:
     """
     passes, labels = evidence.passes, evidence.labels
     weights = list(dict.fromkeys(w for part in passes.parts for w in _weights(passes.model, part)))
-    totals = {w: torch.zeros_like(w) for w in weights if w.is_floating_point()}
+    totals = {w: torch.zeros_like(w) for w in weights}
     try:
         passes.model.requires_grad_(requires_grad=True)
         with evaluating(passes.model), torch.enable_grad():
@@ -98,7 +98,7 @@ def accuracy_drop(evidence: Evidence) -> NDArray[np.float64]:
 
 def _weights(model: nn.Module, part: Part) -> list[nn.Parameter]:
     found = (w for name in part.members for w in model.get_submodule(name).parameters())
-    return list(dict.fromkeys(found))
+    return [w for w in dict.fromkeys(found) if w.is_floating_point()]
 
 
 def _draw_anew(modules: list[nn.Module], *, seed: list[int]) -> bool:

@@ -10,11 +10,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from graphs.errors import DataError, PlanError
+from graphs.errors import DataError, PlanError, ResourceError
 from graphs.modularity import modularity
 from graphs.neighbors import KnnGraph, Metric, knn
 from pipeline.data import ImageData
-from pipeline.devices import parse_bytes, resolve_device
+from pipeline.devices import format_bytes, parse_bytes, resolve_device
 from pipeline.graph_sets import GraphSet
 from pipeline.hooks import capture
 from pipeline.options import Machine
@@ -99,7 +99,7 @@ class Evidence:
             model=model,
             parts=tuple(parts),
             graph=item.neighbours,
-            features=lambda position: layer_rows(item, position, chosen)[:],
+            features=lambda position: _read_layer(item, position, chosen),
             decode=lambda nodes: data.images(samples[nodes]),
             n_nodes=item.n_nodes,
             known_labels=item.nodes["label"].to_numpy(np.int64),
@@ -203,6 +203,22 @@ class Evidence:
             seed=self.seed,
         )
 
+    def forget(self) -> None:
+        """Let go of what `passes` holds: a copy of the network, images, results."""
+        self.__dict__.pop("passes", None)
+
     def per_part(self, judge: Callable[[Part], Any]) -> NDArray[np.float64]:
         """Collect one number for each layer, in order of depth."""
         return np.array([judge(part) for part in self.parts], dtype=np.float64)
+
+
+def _read_layer(item: GraphSet, position: int, machine: Machine) -> NDArray[np.floating]:
+    rows = layer_rows(item, position, machine)
+    needed = 4 * rows.shape[0] * rows.shape[1]
+    if needed > parse_bytes(machine.memory):
+        raise ResourceError(
+            f"layer {item.layers[position]['name']} has {format_bytes(needed)} of features, memory "
+            f"is {machine.memory}",
+            "raise --memory, or make the run with fewer samples or --pool avg",
+        )
+    return rows[:]

@@ -24,6 +24,7 @@ from pipeline.pruning.parts import Part
 from pipeline.tracing import like_parameters, run_model, trace_model
 
 ReadImages = Callable[[NDArray[np.int64]], Tensor]
+IMAGES_SHARE = 8  # images are kept where they fit into this part of the memory
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -127,7 +128,7 @@ class Passes:
         return cls(
             model=twin,
             parts=tuple(parts),
-            read=read,
+            read=_hold(read, n_nodes, memory // IMAGES_SHARE),
             n_nodes=n_nodes,
             batch=max(FEWEST, batch_size(max(stored, 2 * max(values)), memory)),
             gradient_batch=batch_size(sum(values), memory),
@@ -173,7 +174,7 @@ class Passes:
         return Changes(cosines=cosines, cka=np.array([_quotient(each) for each in sums]))
 
     def outcome(self, without: Part | None = None) -> Outcome:
-        """What the network gives in the end, with or without one of its layers.
+        """Return what the network gives in the end, with or without one of its layers.
 
         Each is computed once.
         """
@@ -203,6 +204,14 @@ class Passes:
         for nodes, table in zip(self.dealt, tables, strict=True):
             logits[nodes] = table
         return logits
+
+
+def _hold(read: ReadImages, n_nodes: int, memory: int) -> ReadImages:
+    """Decode all images once, where there is room for them: dozens of passes read them."""
+    if read(np.zeros(1, np.int64)).nbytes * n_nodes > memory:
+        return read
+    held = read(np.arange(n_nodes))
+    return lambda nodes: held[torch.from_numpy(nodes)]
 
 
 def _quotient(sums: CkaSums) -> float:
