@@ -179,13 +179,24 @@ def test_without_labels(name):
 def test_without_logits(name, head, got):
     evidence = make(head)
     if name in NEED_LOGITS:
-        with pytest.raises(ModelError, match=f"Net gives {got}, not logits"):
+        with pytest.raises(ModelError, match=f"Net gives {got.replace('40', '1')}, not logits"):
             score_layers([evidence], [name])
     elif name == "cka_zeroed" and isinstance(head, Pair):
         with pytest.raises(ModelError, match="Net gives a tuple, not a tensor"):
             score_layers([evidence], [name])
     else:
         assert len(score_layers([evidence], [name]))
+
+
+@pytest.mark.parametrize(
+    ("evidence", "error"), [(make(labels=False), DataError), (make(Pair()), ModelError)]
+)
+def test_what_is_missing_is_found_before_long_work(evidence, error):
+    told = []
+    with pytest.raises(error):
+        score_layers([evidence], ["tail", "cka", "taylor"], progress=told.append)
+    assert told == []
+    assert "passes" not in evidence.__dict__
 
 
 def test_too_few_outputs_for_the_classes():
