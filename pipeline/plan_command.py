@@ -104,6 +104,8 @@ def _choose(subject: Subject, goal: Goal, *, draws: int, seed: int, device: torc
     if goal.criterion is not None:
         table = score_subject(subject, [goal.criterion], draws=1, seed=seed, device=device)
         scores = score_matrix(table)
-        return choose_by_scores(subject, goal.criterion, scores, goal.budgets()[0], device=device)
+        return choose_by_scores(
+            subject, scores, goal.budgets()[0], criterion=goal.criterion, device=device
+        )
     rule = Rule(name=goal.rule or "increment", threshold=goal.threshold, patience=goal.patience)
     return choose_by_rule(subject, rule, draws=draws, seed=seed)

@@ -171,7 +171,8 @@ def score_layers(
 
 def _require(evidence: Evidence, chosen: Sequence[str]) -> None:
     """Find out before long work whether there is what criteria need."""
-    if NEED_LABELS.intersection(chosen):
+    of_curves = {"modularity", "running_maximum"} if evidence.known_curve is not None else set()
+    if NEED_LABELS.intersection(chosen) - of_curves:
         _ = evidence.labels
     if NEED_LOGITS.intersection(chosen):
         require_logits(evidence)

@@ -56,6 +56,8 @@ class Evidence:
         Which of several random draws: for criteria that are drawn.
     known_curve : ndarray of float64, shape (L,), or None
         Q of every layer, where it was measured before.
+    absent : PlanError or None
+        Where there are no samples: what is said to who asks for them.
     """
 
     model: nn.Module
@@ -71,6 +73,7 @@ class Evidence:
     repeat: int = 0
     draw: int = 0
     known_curve: NDArray[np.float64] | None = None
+    absent: PlanError | None = None
 
     @classmethod
     def of_curve(
@@ -83,17 +86,19 @@ class Evidence:
         repeat: int = 0,
     ) -> "Evidence":
         """Take a network and perhaps its curve: whatever else is asked for is an error."""
+        absent = (
+            PlanError("this criterion needs a curve", "give a run, or --curve FILE")
+            if curve is None
+            else PlanError("this criterion needs samples and their features", "give a run")
+        )
 
         def nothing(_asked: object) -> Any:
-            raise PlanError("this criterion needs samples and their features", "give a run")
-
-        def no_curve(_asked: object) -> Any:
-            raise PlanError("this criterion needs a curve", "give a run, or --curve FILE")
+            raise absent
 
         return cls(
             model=model,
             parts=tuple(parts),
-            graph=nothing if curve is not None else no_curve,
+            graph=nothing,
             features=nothing,
             decode=nothing,
             n_nodes=1,
@@ -103,6 +108,7 @@ class Evidence:
             seed=seed,
             repeat=repeat,
             known_curve=curve,
+            absent=absent,
         )
 
     @classmethod
@@ -212,6 +218,8 @@ class Evidence:
         DataError
             When the samples have none.
         """
+        if self.absent is not None:
+            raise self.absent
         if self.known_labels is None:
             raise DataError("the samples have no labels", "take a criterion that needs none")
         return self.known_labels

@@ -153,9 +153,9 @@ def cut(
 ) -> Pruned:
     """Build the network that has only these layers."""
     if surgery == "depth":
-        return configure_depth(model, parts, kept, shape, seed=seed)
+        return configure_depth(model, parts, kept, input_shape=shape, seed=seed)
     removed = [part.name for part in parts if part.name not in set(kept)]
-    return remove_parts(model, parts, removed, shape)
+    return remove_parts(model, parts, removed, input_shape=shape)
 
 
 def protect(

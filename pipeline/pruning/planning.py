@@ -156,10 +156,10 @@ def choose_by_counts(subject: Subject, stages: Sequence[int]) -> Choice:
 
 def choose_by_scores(
     subject: Subject,
-    criterion: str,
     scores: NDArray[np.float64],
     budget: Budget,
     *,
+    criterion: str,
     device: torch.device,
 ) -> Choice:
     """Remove the layers of the lowest scores until a budget is met.
@@ -168,12 +168,12 @@ def choose_by_scores(
     ----------
     subject : Subject
         The network.
-    criterion : str
-        What the scores are called.
     scores : ndarray of float64, shape (repeats, L)
         Of every repeat: their mean decides.
     budget : Budget
         What may be left.
+    criterion : str
+        What the scores are called.
     device : device
         Where latency is measured, for a budget of it.
 

@@ -164,7 +164,7 @@ def restore_network(path: Path, base: nn.Module) -> nn.Module:
     try:
         for names in about.removed:
             parts = find_parts(model, about.input_shape)
-            model = remove_parts(model, parts, names, about.input_shape).model
+            model = remove_parts(model, parts, names, input_shape=about.input_shape).model
         fit_weights(model, content["state_dict"], path)
     except (PlanError, WeightsError) as error:
         raise ModelError(

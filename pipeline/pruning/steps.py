@@ -85,7 +85,9 @@ def cut_one_by_one(scene: Scene) -> list[Pruned]:
     parts = find_parts(scene.original, shape)
     depth = [part.name for part in parts]
     return [
-        remove_parts(scene.original, parts, sorted(order[:count], key=depth.index), shape)
+        remove_parts(
+            scene.original, parts, sorted(order[:count], key=depth.index), input_shape=shape
+        )
         for count in range(1, len(order) + 1)
     ]
 

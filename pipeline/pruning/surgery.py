@@ -48,7 +48,7 @@ class Pruned:
 
 
 def remove_parts(
-    model: nn.Module, parts: Sequence[Part], names: Sequence[str], input_shape: Sequence[int]
+    model: nn.Module, parts: Sequence[Part], names: Sequence[str], *, input_shape: Sequence[int]
 ) -> Pruned:
     """Replace layers by the identity; everything else stays as it is.
 
@@ -79,7 +79,7 @@ def remove_parts(
     >>> from pipeline.pruning.parts import find_parts
     >>> model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 2))
     >>> parts = find_parts(model, (4,))
-    >>> print(remove_parts(model, parts, ["1"], (4,)).copies.to_string(index=False))
+    >>> print(remove_parts(model, parts, ["1"], input_shape=(4,)).copies.to_string(index=False))
       tensor   source state  values
     0.weight 0.weight  kept      16
       0.bias   0.bias  kept       4
@@ -114,8 +114,8 @@ def configure_depth(
     model: nn.Module,
     parts: Sequence[Part],
     kept: Sequence[str],
-    input_shape: Sequence[int],
     *,
+    input_shape: Sequence[int],
     seed: int = 0,
 ) -> Pruned:
     """Build the same architecture with fewer layers in each stage, filled with the kept ones.
@@ -151,7 +151,7 @@ def configure_depth(
         places = _places(stage, len(chosen))
         removed += [part.name for part in stage if part not in places]
         moves += zip(chosen, places, strict=True)
-    pruned = remove_parts(model, parts, removed, input_shape)
+    pruned = remove_parts(model, parts, removed, input_shape=input_shape)
     copies = _fill(model, pruned, moves, seed=seed)
     with bypassed(pruned.model, ()):
         _logits(pruned.model, _random_images(model, input_shape))

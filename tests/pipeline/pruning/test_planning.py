@@ -39,6 +39,11 @@ def subject(name, tmp_path, curve=None, repeats=None):
     return open_network(Network(model=name), classes=10, input_shape=SHAPE, curve=path)
 
 
+def choose(found, scores, quantity, value):
+    budget = Budget(quantity=quantity, value=value)
+    return choose_by_scores(found, scores, budget, criterion="x", device=CPU)
+
+
 @pytest.fixture
 def vgg19(tmp_path):
     return subject("vgg19", tmp_path, VGG19)
@@ -84,7 +89,7 @@ def test_from_back_to_front_one_convolution_stays_in_each_stage(name, count, sta
     found = subject(name, tmp_path)
     order = -np.arange(len(found.parts), dtype=float)[None]
     choice = choose_by_scores(
-        found, "tail", order, Budget(quantity="layers", value=count), device=CPU
+        found, order, Budget(quantity="layers", value=count), criterion="tail", device=CPU
     )
     staying, _ = protect(found.parts, choice.kept, surgery="identity", scores=choice.scores)
     model = load_model(f"{name}{stages}".replace(" ", ""))
@@ -144,7 +149,7 @@ def test_a_plan_survives_its_file(resnet8, tmp_path):
 def test_budgets_are_met(quantity, tmp_path):
     found = subject("resnet20", tmp_path)
     scores = np.arange(10, dtype=float)[None]
-    choice = choose_by_scores(found, "x", scores, Budget(quantity=quantity, value=0.8), device=CPU)
+    choice = choose(found, scores, quantity, 0.8)
     plan = make_plan(found, choice, surgery="identity", device=CPU)
     if quantity == "latency":
         assert plan.removed
@@ -160,7 +165,7 @@ def test_repeats_say_how_often_a_layer_goes(tmp_path):
     found = subject("resnet20", tmp_path)
     scores = np.full((2, 10), 9.0)
     scores[0, 2], scores[1, 2], scores[1, 3] = 0, 2, 1  # means: 1 and 5
-    choice = choose_by_scores(found, "x", scores, Budget(quantity="layers", value=1), device=CPU)
+    choice = choose(found, scores, "layers", 1)
     assert choice.kept == [0, 1, 3, 4, 5, 6, 7, 8, 9]
     assert choice.columns["removed_in_repeats"].tolist() == [0, 0, 0.5, 0.5, *[0] * 6]
 

@@ -42,7 +42,7 @@ def pruned(name, path, *, shape=GREY, count=1, classes=10):
     model = load_model(name, classes=classes, input_shape=shape, seed=3)
     parts = find_parts(model, shape)
     names = [part.name for part in parts if not part.problem][:count]
-    found = remove_parts(model, parts, names, shape)
+    found = remove_parts(model, parts, names, input_shape=shape)
     about = describe_cut(
         name, classes=classes, input_shape=shape, surgery="identity", removed=found.removed
     )
@@ -75,7 +75,7 @@ def test_depth_surgery_comes_back(tmp_path):
     shape = (3, 32, 32)
     parts = find_parts(model, shape)
     kept = [part.name for part in parts if part.name not in ("layer1.0", "layer3.1")]
-    found = configure_depth(model, parts, kept, shape)
+    found = configure_depth(model, parts, kept, input_shape=shape)
     about = describe_cut(
         "resnet20", classes=10, input_shape=shape, surgery="depth", removed=found.removed
     )

@@ -43,7 +43,7 @@ def resnet():
 
 def test_identity_is_the_network_whose_residual_branches_give_zero(resnet):
     model, parts = resnet
-    pruned = remove_parts(model, parts, names_at(parts, 2, 6), SHAPE).model
+    pruned = remove_parts(model, parts, names_at(parts, 2, 6), input_shape=SHAPE).model
     zeroed = copy.deepcopy(model)
     for name in names_at(parts, 2, 6):
         # F(x) = 0: the block gives relu(0 + x), and x is no longer below zero here
@@ -58,7 +58,7 @@ def test_identity_is_the_network_whose_residual_branches_give_zero(resnet):
 def test_the_original_is_untouched(resnet):
     model, parts = resnet
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    pruned = remove_parts(model, parts, names_at(parts, 1), SHAPE).model
+    pruned = remove_parts(model, parts, names_at(parts, 1), input_shape=SHAPE).model
     with torch.no_grad():
         for value in pruned.parameters():
             value.zero_()
@@ -68,7 +68,7 @@ def test_the_original_is_untouched(resnet):
 
 def test_what_is_left_is_the_zoos_network_of_that_depth(resnet):
     model, parts = resnet
-    pruned = remove_parts(model, parts, names_at(parts, 2, 3, 6, 9), SHAPE).model
+    pruned = remove_parts(model, parts, names_at(parts, 2, 3, 6, 9), input_shape=SHAPE).model
     small = load_model("resnet20[1,2,2]")
     small.load_state_dict(pruned.state_dict())
     with torch.inference_mode():
@@ -91,7 +91,7 @@ def test_published_counts(name, stages, parameters, macs):
         for stage, count in zip(find_stages(parts), stages, strict=True)
         for part in stage[:count]
     ]
-    found = configure_depth(model, parts, kept, SHAPE).model
+    found = configure_depth(model, parts, kept, input_shape=SHAPE).model
     assert count_parameters(found) == pytest.approx(parameters, abs=50)  # 63.98 % has four digits
     if macs:
         assert count_macs(found, SHAPE).total == macs
@@ -101,7 +101,7 @@ def test_published_counts(name, stages, parameters, macs):
 def test_depth_fills_places_with_the_kept_blocks(resnet):
     model, parts = resnet
     kept = names_at(parts, 1, 3, 5, 6, 7)  # the second stage loses the block that widens
-    pruned = configure_depth(model, parts, kept, SHAPE, seed=3)
+    pruned = configure_depth(model, parts, kept, input_shape=SHAPE, seed=3)
     given, own = model.state_dict(), pruned.model.state_dict()
     assert list(own) == list(load_model("resnet20[2,2,1]").state_dict())
     copies = pruned.copies.set_index("tensor")
@@ -117,14 +117,14 @@ def test_depth_fills_places_with_the_kept_blocks(resnet):
     for name, row in copies.iterrows():
         if row["source"]:
             assert torch.equal(own[name], given[row["source"]])
-    again = configure_depth(model, parts, kept, SHAPE, seed=3)
+    again = configure_depth(model, parts, kept, input_shape=SHAPE, seed=3)
     assert all(torch.equal(own[k], v) for k, v in again.model.state_dict().items())
 
 
 def test_a_chain_loses_whole_layers():
     model = randomized("vgg11")
     parts = find_parts(model, SHAPE)
-    pruned = remove_parts(model, parts, names_at(parts, 7), SHAPE).model
+    pruned = remove_parts(model, parts, names_at(parts, 7), input_shape=SHAPE).model
     assert list(pruned.state_dict()) == list(load_model("vgg11[1,1,2,2,1]").state_dict())
 
 
@@ -148,7 +148,7 @@ class Named(nn.Module):
 def test_blocks_called_by_name_or_number_are_passed_over():
     model = Named()
     parts = find_parts(model, (4,))
-    pruned = remove_parts(model, parts, ["one", "rest.1"], (4,)).model
+    pruned = remove_parts(model, parts, ["one", "rest.1"], input_shape=(4,)).model
     assert isinstance(pruned.one, Skip)
     assert isinstance(pruned.rest[1], Skip)
     x = torch.randn(2, 4)
@@ -173,7 +173,7 @@ def test_a_transformer_loses_a_layer():
     parts = find_parts(model, (5, 6))
     first = parts[1].name
     assert first == "encoder.layers.0"
-    pruned = remove_parts(model, parts, [first], (5, 6)).model
+    pruned = remove_parts(model, parts, [first], input_shape=(5, 6)).model
     assert len(pruned.encoder.layers) == 2
 
 
@@ -211,7 +211,7 @@ class Counting(nn.Module):
 def test_what_depends_on_a_block_is_an_error():
     model = Counting()
     with pytest.raises(ModelError, match="does not run without block"):
-        remove_parts(model, find_parts(model, (4,)), ["block"], (4,))
+        remove_parts(model, find_parts(model, (4,)), ["block"], input_shape=(4,))
 
 
 @pytest.mark.parametrize(
@@ -225,10 +225,10 @@ def test_what_depends_on_a_block_is_an_error():
 def test_layers_that_cannot_go_are_named(resnet, names, said):
     model, parts = resnet
     with pytest.raises(PlanError, match=said):
-        remove_parts(model, parts, names, SHAPE)
+        remove_parts(model, parts, names, input_shape=SHAPE)
 
 
 def test_an_empty_stage_is_refused(resnet):
     model, parts = resnet
     with pytest.raises(PlanError, match=r"from layer2\.0 to layer2\.2 would be left"):
-        configure_depth(model, parts, names_at(parts, 1, 7), SHAPE)
+        configure_depth(model, parts, names_at(parts, 1, 7), input_shape=SHAPE)
