@@ -257,7 +257,7 @@ def test_another_folder_is_left_alone(whole, plan, tmp_path, command):
     other.mkdir()
     (other / "thesis.tex").write_text("mine")
     assert "holds files that are no pruned network" in refused(command, [plan, other])
-    assert "is a file, not a folder" in refused(command, [plan, other / "thesis.tex"])
+    assert "thesis.tex cannot be written to" in refused(command, [plan, other / "thesis.tex"])
     (other / "prune.json").write_text("{}")
     assert "prune.json is not of the form prune/1" in refused(command, [plan, other])
     assert (other / "thesis.tex").read_text() == "mine"
