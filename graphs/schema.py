@@ -27,6 +27,8 @@ TableName = Literal[
     "adversarial",
     "prune",
     "copies",
+    "criteria",
+    "agreement",
 ]
 TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
 VERSION = 1
@@ -247,6 +249,28 @@ COLUMNS: dict[TableName, pa.Schema] = {
             _column("source", pa.string()),  # empty for fresh values
             _column("state", pa.string()),
             _column("values", pa.int64()),
+        ]
+    ),
+    # of pruning
+    "criteria": pa.schema(
+        [
+            _column("criterion", pa.string()),
+            _column("repeat", pa.int32()),
+            _column("layer_index", pa.int32()),
+            _column("layer", pa.string()),
+            _column("score", pa.float64(), null=True),
+        ]
+    ),
+    "agreement": pa.schema(
+        [
+            _column("criterion_a", pa.string()),
+            _column("criterion_b", pa.string()),
+            _column("n_layers", pa.int32()),  # removable ones with a score in both
+            _column("kendall", pa.float64(), null=True),
+            _column("n_removed_a", pa.int32()),
+            _column("n_removed_b", pa.int32()),
+            _column("n_removed_both", pa.int32()),
+            _column("jaccard", pa.float64()),
         ]
     ),
 }

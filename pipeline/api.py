@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch import nn
 
+from graphs.curves import TOLERANCE
 from graphs.errors import DataError, GraphError, ModelError, ResourceError
 from graphs.export import export_dynamic
 from graphs.measures import collect, measure_dynamic_graph
@@ -30,6 +31,10 @@ from pipeline.layer_info import LayerInfo, Pool
 from pipeline.linking import find_neighbours
 from pipeline.models import load_model
 from pipeline.options import Neighbours
+from pipeline.pruning.plan import Plan, Surgery
+from pipeline.pruning.planning import choose_by_rule, make_plan
+from pipeline.pruning.rules import Rule, RuleName
+from pipeline.pruning.subject import open_analyzed
 from pipeline.stage1_activations import VARIANT, check_classes
 from pipeline.summary import curve_table, reading
 from pipeline.tracing import evaluating
@@ -52,6 +57,10 @@ class Analysis:
         The directed lists behind them: by repeat, by layer.
     label_names : tuple of str
         Name of every class.
+    model : Module
+        The network.
+    input_shape : tuple of int
+        Channels, height, width of its images.
     """
 
     layers: pd.DataFrame
@@ -61,6 +70,8 @@ class Analysis:
     graphs: tuple[DynamicGraph, ...]
     knn_graphs: tuple[tuple[KnnGraph, ...], ...]
     label_names: tuple[str, ...]
+    model: nn.Module
+    input_shape: tuple[int, ...]
 
     def plot(self, what: Literal["curve", "classes"] = "curve") -> "Axes":
         """Draw the modularity curve, or its terms by class and layer.
@@ -75,6 +86,35 @@ class Analysis:
         if what == "classes":
             return plot_classes(self.classes)
         raise GraphError(f"there is no figure {what!r}", "choose 'curve' or 'classes'")
+
+    def plan(
+        self,
+        rule: RuleName = "increment",
+        *,
+        threshold: float = TOLERANCE,
+        surgery: Surgery = "identity",
+        device: Device = "auto",
+    ) -> Plan:
+        """Plan which layers to remove; `pipeline.pruning.plan.follow_plan` does it.
+
+        Parameters
+        ----------
+        rule, threshold, surgery
+            As in `stratagraph plan`.
+        device
+            Where the latency is measured.
+
+        Raises
+        ------
+        PlanError
+            When nothing would be removed, or the layers are not the network's blocks.
+        """
+        by_repeat = self.layers.set_index(["repeat", "layer_index"])["modularity"]
+        curves = by_repeat.sort_index().to_numpy(np.float64).reshape(len(self.graphs), -1)
+        names = self.layers.drop_duplicates("layer_index")["layer"].tolist()
+        subject = open_analyzed(self.model, self.input_shape, names=names, curves=curves)
+        choice = choose_by_rule(subject, Rule(name=rule, threshold=threshold))
+        return make_plan(subject, choice, surgery=surgery, device=resolve_device(device))
 
     def export(self, folder: str | Path, *, gzip: bool = False, seed: int = 0) -> list[Path]:
         """Write the graphs of every repeat for Gephi, igraph and NetworkX; return the files."""
@@ -209,6 +249,8 @@ def analyze(
         graphs=tuple(graphs),
         knn_graphs=tuple(lists),
         label_names=images.label_names,
+        model=model,
+        input_shape=tuple(images.input_shape),
     )
 
 

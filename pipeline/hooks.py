@@ -18,7 +18,7 @@ from pipeline.layer_info import LayerInfo, Pool
 from pipeline.layer_rules import preset_layers
 from pipeline.models.example import example_input
 from pipeline.near_names import near_names
-from pipeline.tracing import Trace, evaluating, trace_layers, trace_model
+from pipeline.tracing import Trace, evaluating, tensors_in, trace_layers, trace_model
 
 __all__ = ["Captured", "LayerInfo", "Pool", "capture", "resolve_layers", "trace_layers"]
 
@@ -128,9 +128,18 @@ class Captured:
     outputs : dict of str to Tensor, shape (n, values)
         By layer name: copies on the CPU, contiguous, in the order channel, height, width (a layer
         with its channels last keeps its own order). In float16 a value beyond 65504 is infinite.
+    inputs : dict of str to Tensor, shape (n, values)
+        By module name, of the modules whose input was asked for: the first tensor of it, never
+        pooled.
     """
 
     outputs: dict[str, Tensor] = field(default_factory=dict)
+    inputs: dict[str, Tensor] = field(default_factory=dict)
+
+    def clear(self) -> None:
+        """Let go of what the last forward pass gave."""
+        self.outputs.clear()
+        self.inputs.clear()
 
 
 @contextmanager
@@ -140,6 +149,7 @@ def capture(
     *,
     pool: Pool = "none",
     dtype: torch.dtype = torch.float32,
+    inputs: Sequence[str] = (),
 ) -> Iterator[Captured]:
     """Keep a copy of what layers put out while the network runs.
 
@@ -157,11 +167,13 @@ def capture(
         tokens. Layers that are one vector a sample stay as they are.
     dtype : {torch.float32, torch.float16}
         What the copies are stored in.
+    inputs : sequence of str
+        Modules of which what they take in is kept too.
 
     Yields
     ------
     Captured
-        Its ``outputs`` are renewed by every forward pass.
+        Its ``outputs`` and ``inputs`` are renewed by every forward pass.
 
     Raises
     ------
@@ -181,10 +193,14 @@ def capture(
     axes = {info.name: info.channel_axis for info in infos}
     names = [layer if isinstance(layer, str) else layer.name for layer in layers]
     modules = [_module(model, name) for name in names]
+    takers = [_module(model, name) for name in inputs]
     captured = Captured()
     fused = torch.backends.mha.get_fastpath_enabled()
-    handles = [model.register_forward_pre_hook(lambda *_: captured.outputs.clear())]
+    handles = [model.register_forward_pre_hook(lambda *_: captured.clear())]
     try:
+        for name, module in zip(inputs, takers, strict=True):
+            take = partial(_take, captured, name, dtype=dtype)
+            handles.append(module.register_forward_pre_hook(take, with_kwargs=True))
         for name, module in zip(names, modules, strict=True):
             keep = partial(_keep, captured, name, pool=pool, axis=axes.get(name, 1), dtype=dtype)
             handles.append(module.register_forward_hook(_hook(keep)))
@@ -226,6 +242,15 @@ def _keep(
     if not _fits(output.ndim, pool):
         raise _misfit([name], pool)
     captured.outputs[name] = _copy(_pooled(output.detach(), pool=pool, axis=axis), dtype)
+
+
+def _take(
+    captured: Captured, name: str, _module: nn.Module, args: Any, kwargs: Any, *, dtype: torch.dtype
+) -> None:
+    given = tensors_in((args, kwargs))
+    if not given or given[0].ndim == 0:
+        raise LayerError(f"layer {name} takes in no tensor", "choose a layer inside or after it")
+    captured.inputs[name] = _copy(given[0].detach(), dtype)
 
 
 def _copy(values: Tensor, dtype: torch.dtype) -> Tensor:

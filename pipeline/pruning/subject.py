@@ -143,6 +143,43 @@ def _require_layers(names: Sequence[str], parts: Sequence[Part], spec: str) -> N
         )
 
 
+def open_analyzed(
+    model: nn.Module,
+    input_shape: Sequence[int],
+    *,
+    names: Sequence[str],
+    curves: NDArray[np.float64],
+) -> Subject:
+    """Take a network that was measured in memory.
+
+    Parameters
+    ----------
+    model : Module
+        The network.
+    input_shape : sequence of int
+        Channels, height, width.
+    names : sequence of str
+        Its measured layers.
+    curves : ndarray of float64, shape (repeats, L)
+        Their Q.
+
+    Raises
+    ------
+    PlanError
+        When the layers are not the network's blocks.
+    """
+    parts = find_parts(model, input_shape)
+    _require_layers(names, parts, "in this analysis")
+    return Subject(
+        network=Network(model=type(model).__name__),
+        classes=0,
+        input_shape=tuple(input_shape),
+        model=model,
+        parts=parts,
+        curves=curves,
+    )
+
+
 def open_network(
     network: Network,
     *,
@@ -210,6 +247,8 @@ def read_curve(path: Path, parts: Sequence[Part], *, model: str) -> NDArray[np.f
                 f"{path} has no column {column!r}: it has {', '.join(map(str, table.columns))}",
                 f"the curve needs {', '.join(CURVE_COLUMNS)}",
             )
+    if table.empty:
+        raise PlanError(f"{path} has no rows", "give the modularity of every layer")
     if not pd.api.types.is_numeric_dtype(table["modularity"]) or table["modularity"].isna().any():
         raise PlanError(f"{path} has a modularity that is no number", "write Q such as 0.314")
     repeats = table["repeat"] if "repeat" in table.columns else pd.Series(0, index=table.index)
@@ -232,6 +271,4 @@ def read_curve(path: Path, parts: Sequence[Part], *, model: str) -> NDArray[np.f
                 "take the curve of this network, or leave the column out",
             )
         curves.append(rows["modularity"].to_numpy(np.float64))
-    if not curves:
-        raise PlanError(f"{path} has no rows", "give the modularity of every layer")
     return np.stack(curves)

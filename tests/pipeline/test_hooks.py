@@ -440,3 +440,61 @@ def test_the_curve_of_the_authors_code():
         0.221380, 0.261649, 0.413273, 0.503630, 0.789470,
     ]  # fmt: skip
     assert curve == pytest.approx(expected, abs=1e-5)
+
+
+# ---------------------------------------------------------------- inputs
+
+
+def test_inputs_are_copied_before_modules_change_them():
+    model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(inplace=True), nn.Linear(3, 2))
+    x = images(5, 1, 2).flatten(1)
+    with capture(model, ["1"], inputs=["0", "1", "2"]) as captured:
+        model(x)
+    with torch.no_grad():
+        torch.testing.assert_close(captured.inputs["0"], x)
+        torch.testing.assert_close(captured.inputs["1"], model[0](x))
+    assert torch.equal(captured.inputs["2"], captured.outputs["1"])
+    assert hooks(model) == 0
+
+
+def test_the_first_tensor_of_the_input_counts():
+    class Pair(nn.Module):
+        def forward(self, scale, *, image, other):
+            return image * scale + other
+
+    class Whole(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.pair = Pair()
+
+        def forward(self, x):
+            return self.pair(2, image=x, other=x + 1)
+
+    model = Whole()
+    with capture(model, [], inputs=["pair"]) as captured:
+        model(torch.ones(3, 2, 2))
+    assert torch.equal(captured.inputs["pair"], torch.ones(3, 4))
+    assert captured.outputs == {}
+
+
+def test_inputs_need_a_module_that_is_there_and_takes_a_tensor():
+    class Constant(nn.Module):
+        def forward(self, count):
+            return torch.ones(count, 1)
+
+    class Whole(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.constant = Constant()
+
+        def forward(self, x):
+            return self.constant(len(x))
+
+    model = Whole()
+    with pytest.raises(LayerError, match="no layer 'constent'; near names: constant"):
+        with capture(model, [], inputs=["constent"]):
+            pass
+    with pytest.raises(LayerError, match="layer constant takes in no tensor"):
+        with capture(model, [], inputs=["constant"]):
+            model(torch.ones(2, 1))
+    assert hooks(model) == 0
