@@ -226,6 +226,13 @@ def test_a_pruned_network_is_pruned_again(whole, tmp_path, command):
     assert evaluate(load_model(str(out / "model.pt")), load_data("digits")) > 0.5
 
 
+def test_tuning_that_harms_is_said(plan, tmp_path, command):
+    argv = ["prune", plan, tmp_path / "out", *QUICK, "--no-export", "--weight-decay", 0.9]
+    status, _, notes = command([*argv, "--lr", 0.2])
+    assert status == 0
+    assert "note: tuning lowered the accuracy: try a lower --lr, or more --epochs" in notes
+
+
 def test_without_the_extra_the_rest_is_done(plan, tmp_path, command, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     status, _, notes = command(["prune", plan, tmp_path / "out", *QUICK])
