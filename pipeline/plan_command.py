@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from graphs.neighbors import Device
 from graphs.places import resolve_folder
 from pipeline.console import log
 from pipeline.devices import require_writable, resolve_device
 from pipeline.options import Network
+from pipeline.pruning.comparing import compare_criteria
 from pipeline.pruning.options import Alone, Goal, check_options, stage_counts
 from pipeline.pruning.plan import write_plan
 from pipeline.pruning.plan_table import show_plan
@@ -24,6 +23,7 @@ from pipeline.pruning.planning import (
 )
 from pipeline.pruning.rules import Rule
 from pipeline.pruning.saved import is_saved, read_architecture
+from pipeline.pruning.scoring import score_matrix, score_subject
 from pipeline.pruning.subject import Subject, open_network, open_run
 
 NAME = "plan.json"
@@ -64,7 +64,8 @@ def plan_pruning(
     Returns
     -------
     Path
-        The plan.
+        The plan; with `--criterion all` the table of scores `criteria.parquet`, with
+        `agreement.parquet` and `criteria.png` beside it.
 
     Raises
     ------
@@ -77,6 +78,8 @@ def plan_pruning(
     require_writable(path.parent)
     subject = _open(run, alone)
     place = resolve_device(device)
+    if goal.criterion == "all":
+        return compare_criteria(subject, goal.budgets()[0], path.parent, seed=seed, device=place)
     choice = _choose(subject, goal, draws=draws, seed=seed, device=place)
     surgery = goal.surgery or ("depth" if goal.stages else "identity")
     plan = make_plan(subject, choice, surgery=surgery, device=place, seed=seed)
@@ -102,16 +105,8 @@ def _choose(subject: Subject, goal: Goal, *, draws: int, seed: int, device: torc
     if goal.stages is not None:
         return choose_by_counts(subject, stage_counts(goal.stages))
     if goal.criterion is not None:
-        scores = _score(subject, goal.criterion)
+        table = score_subject(subject, [goal.criterion], draws=1, seed=seed, device=device)
+        scores = score_matrix(table)
         return choose_by_scores(subject, goal.criterion, scores, goal.budgets()[0], device=device)
     rule = Rule(name=goal.rule or "increment", threshold=goal.threshold, patience=goal.patience)
     return choose_by_rule(subject, rule, draws=draws, seed=seed)
-
-
-def _score(subject: Subject, criterion: str) -> NDArray[np.float64]:
-    """Score every layer by a criterion, shape (repeats, L)."""
-    if criterion == "tail":
-        order: NDArray[np.float64] = -np.arange(len(subject.parts), dtype=np.float64)[None]
-        return order
-    gains: NDArray[np.float64] = np.diff(subject.curves, prepend=np.nan)
-    return gains

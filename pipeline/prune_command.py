@@ -218,7 +218,6 @@ def _identify(scene: Scene, distillation: Distillation, *, iterative: bool) -> d
     """Return what the result depends on, by content."""
     plan = scene.plan
     return {
-        "model": plan.model,
         "network": digest_json([digest_state(scene.original), repr(scene.original)]),
         "surgery": plan.surgery,
         "layers": {"kept": plan.kept, "removed": plan.removed},

@@ -19,12 +19,19 @@ from pipeline.pruning.criteria_of_features import (
     probe_gain,
 )
 from pipeline.pruning.criteria_of_graphs import above_maximum, leiden_gain, modularity_gain
-from pipeline.pruning.criteria_of_weights import accuracy_drop, magnitude, taylor
+from pipeline.pruning.criteria_of_weights import (
+    accuracy_drop,
+    magnitude,
+    require_logits,
+    taylor,
+)
 from pipeline.pruning.evidence import Evidence
 
 Criterion = Callable[[Evidence], NDArray[np.float64]]
 DRAWN = "random"  # the one criterion of which there are several draws
 DRAWS = 3
+NEED_LOGITS = frozenset({"reinitialize", "taylor"})
+NEED_LABELS = NEED_LOGITS | {"modularity", "running_maximum", "probe"}
 
 
 class Entry(NamedTuple):
@@ -146,6 +153,8 @@ def score_layers(
         raise PlanError(
             f"{len(evidences)} node sets and draws={draws} give no scores", "take at least one"
         )
+    for evidence in evidences:
+        _require(evidence, chosen)
     tables = []
     for evidence in evidences:
         for name in chosen:
@@ -158,6 +167,14 @@ def score_layers(
                 progress(1)
         evidence.forget()
     return pd.concat(tables, ignore_index=True)
+
+
+def _require(evidence: Evidence, chosen: Sequence[str]) -> None:
+    """Find out before long work whether there is what criteria need."""
+    if NEED_LABELS.intersection(chosen):
+        _ = evidence.labels
+    if NEED_LOGITS.intersection(chosen):
+        require_logits(evidence)
 
 
 def count_scores(evidences: Sequence[Evidence], names: Sequence[str]) -> int:

@@ -11,8 +11,7 @@ from torch.nn import functional as F
 from graphs.errors import ModelError
 from pipeline.pruning.evidence import Evidence
 from pipeline.pruning.parts import Part
-from pipeline.pruning.passes import Passes
-from pipeline.tracing import evaluating, run_model
+from pipeline.tracing import evaluating, like_parameters, run_model
 
 
 def magnitude(evidence: Evidence) -> NDArray[np.float64]:
@@ -44,7 +43,7 @@ def taylor(evidence: Evidence) -> NDArray[np.float64]:
         with evaluating(passes.model), torch.enable_grad():
             for nodes in passes.in_order(passes.gradient_batch):
                 logits = _logits(
-                    run_model(passes.model, passes.place_images(nodes)), passes, labels
+                    run_model(passes.model, passes.place_images(nodes)), passes.model, labels
                 )
                 classes = torch.from_numpy(labels[nodes]).to(logits.device)
                 loss = F.cross_entropy(logits.float(), classes, reduction="sum") / passes.n_nodes
@@ -96,6 +95,22 @@ def accuracy_drop(evidence: Evidence) -> NDArray[np.float64]:
     return evidence.per_part(judge)
 
 
+def require_logits(evidence: Evidence) -> None:
+    """Run one image to see whether the network gives a logit for each class.
+
+    Raises
+    ------
+    DataError
+        When the samples have no labels.
+    ModelError
+        When the network gives no logits, or fewer than there are classes.
+    """
+    model = evidence.model
+    image = like_parameters(model, evidence.images(np.zeros(1, np.int64)))
+    with evaluating(model), torch.inference_mode():
+        _logits(run_model(model, image), model, evidence.labels)
+
+
 def _weights(model: nn.Module, part: Part) -> list[nn.Parameter]:
     found = (w for name in part.members for w in model.get_submodule(name).parameters())
     return [w for w in dict.fromkeys(found) if w.is_floating_point()]
@@ -121,13 +136,15 @@ def _accuracy(evidence: Evidence) -> float:
     right = 0
     with evaluating(passes.model), torch.inference_mode():
         for nodes in passes.in_order(passes.batch):
-            logits = _logits(run_model(passes.model, passes.place_images(nodes)), passes, labels)
+            logits = _logits(
+                run_model(passes.model, passes.place_images(nodes)), passes.model, labels
+            )
             right += int((logits.argmax(dim=1).cpu().numpy() == labels[nodes]).sum())
     return right / passes.n_nodes
 
 
-def _logits(output: object, passes: Passes, labels: NDArray[np.int64]) -> Tensor:
-    name = type(passes.model).__name__
+def _logits(output: object, model: nn.Module, labels: NDArray[np.int64]) -> Tensor:
+    name = type(model).__name__
     if not isinstance(output, Tensor) or output.ndim != 2:
         got = tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
         raise ModelError(

@@ -54,6 +54,8 @@ class Evidence:
         Which node set of its run.
     draw : int
         Which of several random draws: for criteria that are drawn.
+    known_curve : ndarray of float64, shape (L,), or None
+        Q of every layer, where it was measured before.
     """
 
     model: nn.Module
@@ -68,6 +70,40 @@ class Evidence:
     seed: int = 0
     repeat: int = 0
     draw: int = 0
+    known_curve: NDArray[np.float64] | None = None
+
+    @classmethod
+    def of_curve(
+        cls,
+        model: nn.Module,
+        parts: Sequence[Part],
+        curve: NDArray[np.float64] | None,
+        *,
+        seed: int = 0,
+        repeat: int = 0,
+    ) -> "Evidence":
+        """Take a network and perhaps its curve: whatever else is asked for is an error."""
+
+        def nothing(_asked: object) -> Any:
+            raise PlanError("this criterion needs samples and their features", "give a run")
+
+        def no_curve(_asked: object) -> Any:
+            raise PlanError("this criterion needs a curve", "give a run, or --curve FILE")
+
+        return cls(
+            model=model,
+            parts=tuple(parts),
+            graph=nothing if curve is not None else no_curve,
+            features=nothing,
+            decode=nothing,
+            n_nodes=1,
+            known_labels=None,
+            device=torch.device("cpu"),
+            memory=parse_bytes("4GiB"),
+            seed=seed,
+            repeat=repeat,
+            known_curve=curve,
+        )
 
     @classmethod
     def of_set(
@@ -183,6 +219,8 @@ class Evidence:
     @cached_property
     def curve(self) -> NDArray[np.float64]:
         """Q of the classes in every layer, shape (L,)."""
+        if self.known_curve is not None:
+            return self.known_curve
         graphs = map(self.graph, range(len(self.parts)))
         return np.array([modularity(g.indices, g.weights, self.labels).value for g in graphs])
 

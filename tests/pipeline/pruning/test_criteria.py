@@ -1,6 +1,8 @@
 """The registry, the table of all scores, and what the criteria have in common."""
 
+import os
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +12,13 @@ from torch import nn
 from graphs.errors import DataError, ModelError, PlanError
 from graphs.schema import COLUMNS
 from graphs.tables import read_frame, write_table
+from pipeline.data import load_data
+from pipeline.models import load_model
 from pipeline.pruning.criteria import CRITERIA, choose_criteria, count_scores, score_layers
 from pipeline.pruning.evidence import Evidence
 
+DATA = Path(os.environ.get("STRATAGRAPH_DATA", "/nonexistent"))
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="STRATAGRAPH_DATA is not set")
 NEED_LABELS = {"modularity", "running_maximum", "probe", "reinitialize", "taylor"}
 NEED_LOGITS = {"reinitialize", "taylor"}
 NAN_FIRST = {"modularity", "running_maximum", "leiden", "probe"}
@@ -173,7 +179,7 @@ def test_without_labels(name):
 def test_without_logits(name, head, got):
     evidence = make(head)
     if name in NEED_LOGITS:
-        with pytest.raises(ModelError, match=f"Net gives {got}, not logits"):
+        with pytest.raises(ModelError, match=f"Net gives {got.replace('40', '1')}, not logits"):
             score_layers([evidence], [name])
     elif name == "cka_zeroed" and isinstance(head, Pair):
         with pytest.raises(ModelError, match="Net gives a tuple, not a tensor"):
@@ -182,8 +188,38 @@ def test_without_logits(name, head, got):
         assert len(score_layers([evidence], [name]))
 
 
+@pytest.mark.parametrize(
+    ("evidence", "error"), [(make(labels=False), DataError), (make(Pair()), ModelError)]
+)
+def test_what_is_missing_is_found_before_long_work(evidence, error):
+    told = []
+    with pytest.raises(error):
+        score_layers([evidence], ["tail", "cka", "taylor"], progress=told.append)
+    assert told == []
+    assert "passes" not in evidence.__dict__
+
+
 def test_too_few_outputs_for_the_classes():
     evidence = make(nn.Sequential(nn.Flatten(), nn.Linear(54, 2)))
     for name in NEED_LOGITS:
         with pytest.raises(ModelError, match="has 2 outputs, the samples are of 3 classes"):
             score_layers([evidence], [name])
+
+
+@pytest.mark.data
+@needs_data
+def test_a_trained_resnet20():
+    """The last block is where classes come apart: no criterion with eyes would drop it first."""
+    weights = DATA / "weights" / "resnet20-12fca82f.th"
+    source = DATA / "cifar10-exact" / "test.parquet"
+    model = load_model("resnet20", weights=str(weights), classes=10)
+    data = load_data("parquet", path=source, normalize="imagenet")
+    evidence = Evidence.of_arrays(model, data.images(range(150)), data.labels[:150])
+    names = [name for name in CRITERIA if name not in ("random", "tail")]
+    table = score_layers([evidence], names).pivot_table(
+        index="layer_index", columns="criterion", values="score", dropna=False
+    )
+    removable = table.loc[[part.index for part in evidence.parts if part.problem is None]]
+    assert removable.index.tolist() == [1, 2, 3, 5, 6, 8, 9]
+    assert np.isfinite(removable.to_numpy()).all()
+    assert (removable.rank().loc[9] >= 5).all()  # of 7

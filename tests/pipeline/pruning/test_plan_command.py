@@ -1,0 +1,176 @@
+"""`stratagraph plan` on a run of the handwritten digits."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from graphs.errors import PlanError
+from graphs.tables import read_frame
+from pipeline.api import analyze
+from pipeline.cli import main
+from pipeline.data import load_data
+from pipeline.models import load_model
+from pipeline.options import Features, Images, Network, Work
+from pipeline.plan_command import plan_pruning
+from pipeline.pruning.criteria import CRITERIA
+from pipeline.pruning.options import Alone, Goal
+from pipeline.pruning.plan import read_plan
+from pipeline.run import run_stages
+
+QUIET = Work(progress=False)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return run_stages(
+        tmp_path_factory.mktemp("plan") / "run",
+        network=Network(model="resnet14"),
+        images=Images(samples=60, repeats=2),
+        work=QUIET,
+    )
+
+
+def command(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["plan", *map(str, arguments)])
+    said = capsys.readouterr()
+    return ended.value.code, said.err
+
+
+def test_a_plan_of_a_run(run, tmp_path):
+    path = plan_pruning(run, out=tmp_path / "plan.json")
+    plan = read_plan(path)
+    curve = pd.read_parquet(run / "metrics" / "layers.parquet").groupby("layer_index")["modularity"]
+    found = [layer["modularity"] for layer in plan.layers]
+    assert found == pytest.approx(curve.mean().tolist())
+    gains = np.diff(found)
+    for layer, gain in zip(plan.layers[1:], gains, strict=True):
+        assert layer["kept"] == (gain > 0.03 or layer["problem"] is not None)
+        assert 0 <= layer["removed_in_bootstrap"] <= 1
+        assert layer["removed_in_repeats"] in (0, 0.5, 1)
+    assert plan.dataset["dataset"] == "digits"
+    assert plan.input_shape == [1, 8, 8]
+
+
+def test_the_plan_lies_in_the_run(run, tmp_path):
+    copy = shutil.copytree(run, tmp_path / "copy")
+    assert plan_pruning(copy) == copy / "plan.json"
+
+
+def test_the_same_seed_gives_the_same_plan(run, tmp_path):
+    plans = []
+    for name in ("one", "two"):
+        content = json.loads(plan_pruning(run, out=tmp_path / f"{name}.json").read_text())
+        plans.append({key: value for key, value in content.items() if key != "latency"})
+    assert plans[0] == plans[1]
+
+
+def test_all_criteria(run, tmp_path, capsys):
+    code, said = command(
+        [run, "--criterion", "all", "--macs", 0.8, "--out", tmp_path / "p"], capsys
+    )
+    assert code == 0
+    assert max(map(len, said.splitlines())) <= 80
+    scores = read_frame(tmp_path / "criteria.parquet", "criteria")
+    names = scores["criterion"].unique().tolist()
+    assert [name for name in names if not name.startswith("random-")] == [
+        name for name in CRITERIA if name != "random"
+    ]
+    assert [name for name in names if name.startswith("random-")] == [
+        "random-0", "random-1", "random-2",
+    ]  # fmt: skip
+    agreement = read_frame(tmp_path / "agreement.parquet", "agreement")
+    assert len(agreement) == len(names) * (len(names) - 1) / 2
+    assert agreement["jaccard"].between(0, 1).all()
+    assert (tmp_path / "criteria.png").stat().st_size > 10_000
+    # by each criterion the same layers as when it is asked alone
+    plan = read_plan(
+        plan_pruning(run, goal=Goal(criterion="tail", macs=0.8), out=tmp_path / "tail.json")
+    )
+    rows = scores[(scores["criterion"] == "tail") & scores["removed"]]
+    assert rows["layer"].unique().tolist() == plan.removed
+
+
+def test_the_terminal_is_80_columns(run, tmp_path, capsys):
+    code, said = command([run, "--out", tmp_path / "plan.json"], capsys)
+    assert code == 0
+    assert max(map(len, said.splitlines())) <= 80
+    assert "parameters" in said
+
+
+def test_an_analysis_plans_as_the_run_does(run, tmp_path):
+    model = load_model("resnet14", input_shape=(1, 8, 8))
+    found = analyze(model, load_data("digits"), samples=60, repeats=2)
+    plan, expected = found.plan(), read_plan(plan_pruning(run, out=tmp_path / "plan.json"))
+    assert (plan.kept, plan.removed) == (expected.kept, expected.removed)
+    assert found.model is model
+
+
+def test_a_network_alone(tmp_path):
+    path = plan_pruning(
+        alone=Alone(model="resnet14"), goal=Goal(stages="1,2,1"), out=tmp_path / "plan.json"
+    )
+    plan = read_plan(path)
+    assert (plan.surgery, plan.stages) == ("depth", [1, 2, 1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "there is no network to plan for"),
+        (["--model", "resnet14"], "a rule needs a curve"),
+        (["--model", "resnet14", "--criterion", "cka", "--macs", 0.5], "needs samples"),
+        (["--model", "resnet14", "--criterion", "modularity", "--macs", 0.5], "needs a curve"),
+        (["--model", "resnet14", "--criterion", "tial", "--macs", 0.5], "near names: tail"),
+        (["--model", "resnet14", "--criterion", "tail"], "needs a budget"),
+        (["--model", "resnet14", "--macs", 0.5], "a budget needs a criterion"),
+        (["--model", "resnet14", "--stages", "2,x"], "'2,x' is no list of numbers"),
+        (["--model", "resnet14", "--stages", "3,1,1"], "does not fit the stages"),
+        (["--model", "resnet14", "--criterion", "tail", "--macs", 0.01], "cannot be met"),
+        (["--model", "resnet14", "--criterion", "tail", "--macs", 0.5, "--params", 0.5],
+         "more than one budget"),
+        (["--model", "resnet14", "--stages", "1,1,1", "--rule", "plateau"],
+         "--rule and --stages choose layers each in its way"),
+        (["RUN", "--model", "resnet14"], "has a network and curves of its own"),
+        (["RUN", "--threshold", 9], "lies outside what the layers add"),
+        (["nowhere"], "there is no folder"),
+    ],
+)  # fmt: skip
+def test_mistakes_are_one_line(run, arguments, said, tmp_path, capsys):
+    given = [run if word == "RUN" else word for word in arguments]
+    code, error = command([*given, "--out", tmp_path / "plan.json"], capsys)
+    assert code == 1
+    assert said in error
+    assert len(error.strip().splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_of_other_layers_is_refused(tmp_path):
+    other = run_stages(
+        tmp_path / "run",
+        network=Network(model="resnet14"),
+        images=Images(samples=40, repeats=1),
+        features=Features(layers="layer1.*"),
+        work=QUIET,
+    )
+    with pytest.raises(PlanError, match=r"the run has 2 layers \(--layers layer1.\*\)"):
+        plan_pruning(other)
+
+
+def test_other_weights_than_the_runs_are_refused(tmp_path):
+    import torch
+
+    weights = tmp_path / "weights.pt"
+    torch.save(load_model("resnet14", input_shape=(1, 8, 8)).state_dict(), weights)
+    made = run_stages(
+        tmp_path / "run",
+        network=Network(model="resnet14", weights=str(weights)),
+        images=Images(samples=40, repeats=1),
+        work=QUIET,
+    )
+    torch.save(load_model("resnet14", input_shape=(1, 8, 8), seed=1).state_dict(), weights)
+    with pytest.raises(PlanError, match="are not those that .* was made from"):
+        plan_pruning(made)
