@@ -22,6 +22,7 @@ from pipeline.pruning.planning import (
     make_plan,
 )
 from pipeline.pruning.rules import Rule
+from pipeline.pruning.saved import is_saved, read_architecture
 from pipeline.pruning.scoring import score_matrix, score_subject
 from pipeline.pruning.subject import Subject, open_network, open_run
 
@@ -90,10 +91,12 @@ def plan_pruning(
 def _open(run: Path | None, alone: Alone) -> Subject:
     if run is not None:
         return open_run(run)
+    name = alone.model or ""
+    own = read_architecture(Path(name)) if is_saved(name) else alone
     return open_network(
-        Network(model=alone.model or "", weights=alone.weights),
-        classes=alone.classes,
-        input_shape=alone.input_shape,
+        Network(model=name, weights=alone.weights),
+        classes=own.classes,
+        input_shape=own.input_shape,
         curve=alone.curve,
     )
 

@@ -135,7 +135,8 @@ def prune_network(
     write_table(table, folder.table, "prune")
     _save(scene, folder, cuts[-1])
     sentence = read_result(table)
-    log.info("\n%s\n\n%s\n", lay_out(table), textwrap.fill(sentence, WIDTH))
+    lines = textwrap.fill(sentence.replace(" %", "\u00a0%"), WIDTH).replace("\u00a0", " ")
+    log.info("\n%s\n\n%s\n", lay_out(table), lines)
     if export:
         _export(scene, folder)
     exports = {name: folder.done(f"export-{name}") for name in EXPORTS}
@@ -217,7 +218,6 @@ def _identify(scene: Scene, distillation: Distillation, *, iterative: bool) -> d
     """Return what the result depends on, by content."""
     plan = scene.plan
     return {
-        "model": plan.model,
         "network": digest_json([digest_state(scene.original), repr(scene.original)]),
         "surgery": plan.surgery,
         "layers": {"kept": plan.kept, "removed": plan.removed},
@@ -274,6 +274,6 @@ def _export(scene: Scene, folder: PruneFolder) -> None:
             folder.forget(f"export-{name}")
         found = folder.once(f"export-{name}", once)
         log.info(
-            "%-10s differs from torch by at most %.1e (random images), %.1e (real ones)",
+            "%-10s at most %.1e from torch's output on random images, %.1e on real",
             name, found["random"], found["real"],
         )  # fmt: skip

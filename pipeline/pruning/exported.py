@@ -134,11 +134,23 @@ def _trace(model: nn.Module, images: Tensor) -> ExportedProgram:
     # two images: of one alone, the exporter would take the batch for a constant
     example = like_parameters(model, images[:1]).repeat(2, *[1] * (images.ndim - 1))
     with evaluating(model), bypassed(model, ()):  # plain kernels, as ONNX knows them
-        program = torch.export.export(model, (example,), dynamic_shapes=({0: Dim("batch")},))
+        program = _export(model, example)
     for module in program.graph_module.modules():
         for node in getattr(getattr(module, "graph", None), "nodes", ()):
             node.meta.pop("stack_trace", None)
     return program
+
+
+def _export(model: nn.Module, example: Tensor) -> ExportedProgram:
+    errors = []
+    # len(x) makes a constant of the batch, unless the bytecode is read
+    for strict in (False, True):
+        try:
+            shapes = ({0: Dim("batch")},)
+            return torch.export.export(model, (example,), dynamic_shapes=shapes, strict=strict)
+        except Exception as error:  # noqa: BLE001 (exporters raise anything)
+            errors.append(error)
+    raise errors[0]
 
 
 def _name_batch(proto: Any) -> bytes:

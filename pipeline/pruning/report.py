@@ -29,14 +29,18 @@ def _cells(row: pd.Series, *, numbered: bool) -> tuple[str, ...]:
         f"{100 * row['accuracy_low']:.2f} to {100 * row['accuracy_high']:.2f}",
         _short(row["parameters"]),
         _short(row["macs"]),
-        f"{1000 * row['seconds_1']:.3g} ms",
-        f"{1000 * row['seconds_64']:.3g} ms",
+        _time(row["seconds_1"]),
+        _time(row["seconds_64"]),
     )
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.3g} s" if seconds >= 1 else f"{1000 * seconds:.3g} ms"
 
 
 def _short(count: float) -> str:
     size, unit = next(pair for pair in SIGNIFICANT if count >= pair[0] or pair[0] == 1)
-    return f"{count / size:.4g}{unit}"
+    return f"{count / size:#.4g}{unit}" if size > 1 else str(int(count))
 
 
 def read_result(table: pd.DataFrame) -> str:

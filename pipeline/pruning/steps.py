@@ -120,8 +120,11 @@ def take_steps(scene: Scene, folder: PruneFolder, cuts: Sequence[Pruned]) -> lis
         found = folder.once(f"{where}surgery", lambda cut=cut: _accuracy(scene, cut))  # type: ignore[misc]
         log.info("without %s: accuracy %.2f %%", head["removed"], 100 * found["accuracy"])
         rows.append({**head, "state": "surgery", **found, **costs["pruned"]})
+        lowest = found["accuracy_low"]
         found = _tune(scene, folder, cut, where)
         log.info("tuned: accuracy %.2f %%", 100 * found["accuracy"])
+        if found["accuracy"] < lowest:
+            log.warning("tuning lowered the accuracy: try a lower --lr, or more --epochs")
         rows.append({**head, "state": "tuned", **found, **costs["pruned"]})
         gone, last = cut.removed, cut
     rows[0] |= costs["original"]

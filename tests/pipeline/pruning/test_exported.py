@@ -43,6 +43,17 @@ class Coin(nn.Module):
         return x.flatten(1) + torch.rand_like(x.flatten(1))
 
 
+class Length(nn.Module):
+    """Asks for the batch as Python does."""
+
+    def __init__(self):
+        super().__init__()
+        self.token = nn.Parameter(torch.ones(1, 1, 4))
+
+    def forward(self, x):
+        return torch.cat((self.token.expand(len(x), -1, -1), x.flatten(2)), 1).sum(1)
+
+
 def images(shape, count=6):
     return torch.rand(count, *shape, generator=torch.Generator().manual_seed(1))
 
@@ -87,6 +98,11 @@ def test_transformers_run_too(tmp_path, write, name):
     assert write(model, images((8, 2, 2)), tmp_path / name).real <= TOLERANCE
     assert model.block.training
     assert torch.backends.mha.get_fastpath_enabled()
+
+
+@KINDS
+def test_networks_that_ask_for_the_batch(tmp_path, write, name):
+    assert write(Length(), images((1, 2, 2)), tmp_path / name).random <= TOLERANCE
 
 
 @KINDS

@@ -218,6 +218,10 @@ def test_inspect_and_run_take_it(tmp_path, command):
     assert [line.split(",")[1] for line in table.splitlines()] == [
         "name", "layer1", "layer2.0", "layer3.0",
     ]  # fmt: skip
+    argv = ["plan", "--model", path, "--remove", 1, "--criterion", "tail"]
+    status, _, notes = command([*argv, "--out", tmp_path / "plan.json"])
+    assert status == 1
+    assert "every stage keeps" in notes or "cannot" in notes
     argv = ["run", "--out", tmp_path / "run", "--model", path, "--samples", 20, "--repeats", 1]
     status, _, notes = command(argv)
     assert status == 0
