@@ -40,3 +40,46 @@ def rank_correlation(
     found = stats.spearmanr if kind == "spearman" else stats.kendalltau
     # SciPy leaves 0.9999999999999999 where ranks are the same
     return round(float(found(first, second).statistic), 12)
+
+
+def correlation_interval(
+    left: ArrayLike, right: ArrayLike, *, level: float = 0.95, draws: int = 2000, seed: int = 0
+) -> tuple[float, float]:
+    """Interval of Spearman's rho by the bootstrap over pairs.
+
+    Parameters
+    ----------
+    left, right : array_like of float, shape (n,)
+        Paired values; NaN is unknown.
+    level : float
+        Share of the draws between the two ends.
+    draws : int
+        How often the pairs are drawn again, with replacement.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    tuple of float
+        Percentiles over the draws that have a rho; NaN where the pairs have none.
+
+    Notes
+    -----
+    Efron 1979. With few pairs it is too narrow.
+
+    Examples
+    --------
+    >>> correlation_interval([1, 2, 3, 4, 5, 6], [2, 4, 6, 8, 10, 12])
+    (1.0, 1.0)
+    """
+    if np.isnan(rank_correlation(left, right)):
+        return float("nan"), float("nan")
+    pairs = np.column_stack([np.asarray(left, np.float64), np.asarray(right, np.float64)])
+    generator = np.random.default_rng(seed)
+    found = [
+        rank_correlation(*pairs[generator.integers(len(pairs), size=len(pairs))].T)
+        for _ in range(draws)
+    ]
+    tail = (1 - level) / 2
+    low, high = np.nanquantile(found, [tail, 1 - tail])
+    return float(low), float(high)

@@ -29,6 +29,8 @@ TableName = Literal[
     "copies",
     "criteria",
     "agreement",
+    "prune_compare",
+    "single_layers",
 ]
 TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
 VERSION = 1
@@ -44,6 +46,13 @@ _WHERE = [
     _column("repeat", pa.int32()),
     _column("layer_index", pa.int32()),
     _column("layer", pa.string()),
+]
+
+# of a forward pass with one image and with a full batch
+_TIMES = [
+    _column(f"{name}_{batch}{end}", pa.float64())
+    for batch in (1, 64)
+    for name, end in (("seconds", ""), ("seconds", "_low"), ("seconds", "_high"), ("speedup", ""))
 ]
 
 COLUMNS: dict[TableName, pa.Schema] = {
@@ -230,16 +239,7 @@ COLUMNS: dict[TableName, pa.Schema] = {
             _column("images", pa.int64()),
             _column("parameters", pa.int64()),
             _column("macs", pa.int64()),
-            *(
-                _column(f"{name}_{batch}{end}", pa.float64())
-                for batch in (1, 64)
-                for name, end in (
-                    ("seconds", ""),
-                    ("seconds", "_low"),
-                    ("seconds", "_high"),
-                    ("speedup", ""),
-                )
-            ),
+            *_TIMES,
             _column("device", pa.string()),
         ]
     ),
@@ -271,6 +271,39 @@ COLUMNS: dict[TableName, pa.Schema] = {
             _column("n_removed_b", pa.int32()),
             _column("n_removed_both", pa.int32()),
             _column("jaccard", pa.float64()),
+        ]
+    ),
+    "prune_compare": pa.schema(
+        [
+            _column("criterion", pa.string()),
+            _column("same_as", pa.string()),  # the criterion that removes the same, or empty
+            _column("removed", pa.string()),  # separated by commas
+            _column("n_removed", pa.int32()),
+            _column("parameters", pa.int64()),
+            _column("macs", pa.int64()),
+            _column("macs_left", pa.float64()),
+            _column("images", pa.int64()),
+            _column("original", pa.float64()),
+            _column("surgery", pa.float64()),
+            _column("tuned", pa.float64()),
+            _column("tuned_low", pa.float64()),
+            _column("tuned_high", pa.float64()),
+            *_TIMES,
+            _column("device", pa.string()),
+        ]
+    ),
+    "single_layers": pa.schema(
+        [
+            _column("layer_index", pa.int32()),
+            _column("layer", pa.string()),
+            _column("gain", pa.float64()),
+            _column("gain_sd", pa.float64(), null=True),
+            _column("last_q", pa.float64()),
+            _column("last_q_lost", pa.float64()),
+            _column("accuracy", pa.float64()),
+            _column("accuracy_low", pa.float64()),
+            _column("accuracy_high", pa.float64()),
+            _column("accuracy_lost", pa.float64()),
         ]
     ),
 }

@@ -76,6 +76,10 @@ COMMANDS = {
         "pipeline.studies.adversarial:study_adversarial",
         "See how the curve of attacked images differs from that of the clean ones.",
     ),
+    "study prune-compare": (
+        "pipeline.studies.prune_compare:study_prune_compare",
+        "Prune by several criteria at the same budget, tune alike, and compare accuracy.",
+    ),
     "bench": ("pipeline.bench:run_benchmarks", "Time stratagraph against what it replaces."),
 }
 # what commands of two words have in common

@@ -117,7 +117,7 @@ def prune_network(
     """
     work, chosen = work or Work(), read_plan(plan)
     require_writable(out)
-    scene = _open_scene(
+    scene = open_scene(
         chosen,
         weights=weights or chosen.weights,
         images=images or OtherImages(),
@@ -151,7 +151,7 @@ def prune_network(
     return out
 
 
-def _open_scene(
+def open_scene(
     plan: Plan,
     *,
     weights: str,
@@ -161,6 +161,13 @@ def _open_scene(
     device: torch.device,
     progress: bool,
 ) -> Scene:
+    """Open the network and the images that a plan names, or others in their place.
+
+    Raises
+    ------
+    PlanError, DataError, ModelError, WeightsError
+        When they cannot be used, or do not fit the plan.
+    """
     train_data, test_data = (_open_images(plan, images, split) for split in ("train", "test"))
     if train_data.source.digest() == test_data.source.digest():
         raise DataError(
