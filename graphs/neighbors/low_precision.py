@@ -11,12 +11,13 @@ Let b_i be r_i rounded to a short type, e_i = |r_i - b_i|, and p_ij the computed
 by Cauchy and Schwarz. Products of two bfloat16 numbers are exact in float32, so summing D of them
 in float32, in whatever order, errs by at most gamma_D |b_i| |b_j|, gamma_D = D v / (1 - D v) with
 v = 2^-24 (Higham, *Accuracy and Stability of Numerical Algorithms*, 2002, eq. 3.5; on a GPU, whose
-tensor cores truncate, 2^-22 is taken), and writing the sum as bfloat16 by 2^-9 of it. So with
+tensor cores truncate, 2^-22 is taken), and writing the sum as bfloat16, of 8 significant bits, by
+2^-8 of it: 1 + 2^-8 is written as 1. So with
 E = max e_j and B = max |b_j| every approximation of row i is within
 
-    tau_i = e_i (B + E) + |b_i| E + (gamma_D + 2^-9 (1 + gamma_D)) |b_i| B + 2^-19
+    tau_i = e_i (B + E) + |b_i| E + (gamma_D + 2^-8 (1 + gamma_D)) |b_i| B + 2^-19
 
-of the true similarity (without the 2^-9 where sums are written as float32). 2^-19 covers float32
+of the true similarity (without the 2^-8 where sums are written as float32). 2^-19 covers float32
 roundings of a_i, u, x_i and of the sum with a_i a_j, each below 2^-22, and of the exact
 similarity (`to_similarity`). The bound holds for any u; near the mean of the rows it makes the
 residuals, and so the bound, small.
@@ -41,9 +42,11 @@ UNIT = 2.0**-24
 # tensor cores cut off where float32 rounds, and do so with what they align to one exponent
 TENSOR_CORE = 2.0**-22
 SLACK = 2.0**-19
-OUTPUT = 2.0**-9
-# the largest e_i of a row of length 1, with room for what else is counted in it
+OUTPUT = 2.0**-8  # half the distance of neighbouring bfloat16 numbers at 1
+# how far a row of length 1 moves when it is rounded, at most
 ROUNDING: dict[Precision, float] = {"bfloat16": 2.0**-8, "float32": 2.0**-21}
+# the float32 roundings of a residual before it is shortened
+_RESIDUAL = 4 * UNIT
 # float32 sums are taken over so many terms at a time: their error grows with the longest chain
 TERMS = 2048
 PASS_BYTES = 1 << 20  # of rows that are prepared at a time: they stay in the cache
@@ -96,6 +99,11 @@ class Product:
         self._exact = torch.from_numpy(direction).to(device)
         self._direction = self._exact.float()
 
+    @property
+    def _grow(self) -> float:
+        """What lengths may miss of themselves: they are sums in float32."""
+        return 1 + 2 * len(self._direction) * UNIT
+
     def empty(self, rows: int) -> Residuals:
         """Return room for the residuals of so many rows."""
         shape = (rows, len(self._direction))
@@ -132,9 +140,7 @@ class Product:
             short = out.values[part].float()
             lengths[part] = torch.linalg.vector_norm(short, dim=1)
             errors[part] = torch.linalg.vector_norm(residual.sub_(short), dim=1)
-        # their own float32 sums, and the roundings of the residual before it was shortened
-        grow = 1 + 2 * width * UNIT
-        return lengths.numpy() * grow, errors.numpy() * grow + 4 * UNIT
+        return lengths.numpy() * self._grow, errors.numpy() * self._grow + _RESIDUAL
 
     def __call__(self, left: Residuals, right: Residuals, out: torch.Tensor) -> None:
         """Write approximate similarities, float32 of shape (len(left), len(right)), to `out`."""
@@ -171,8 +177,11 @@ class Product:
             Lengths and errors of those they are compared with; without them, what any row of
             length 1 can have.
         """
-        longest, worst = 1 + 2 * ROUNDING[self.precision], ROUNDING[self.precision]
-        if others is not None:
+        if others is None:
+            # of a row of length 1, as `prepare` would give them
+            rounding = ROUNDING[self.precision]
+            longest, worst = (1 + 2 * rounding) * self._grow, rounding * self._grow + _RESIDUAL
+        else:
             longest, worst = (float(values.max()) for values in others)
         width = len(self._direction)
         # the longest chain of float32 sums that a term passes through
