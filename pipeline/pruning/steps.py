@@ -118,7 +118,9 @@ def take_steps(scene: Scene, folder: PruneFolder, cuts: Sequence[Pruned]) -> lis
         where = f"{step:02d}-" if len(cuts) > 1 else ""
         costs = folder.once(f"{where}costs", lambda cut=cut: _cost(scene, cut))  # type: ignore[misc]
         found = folder.once(f"{where}surgery", lambda cut=cut: _accuracy(scene, cut))  # type: ignore[misc]
-        log.info("without %s: accuracy %.2f %%", head["removed"], 100 * found["accuracy"])
+        log.info(
+            "without %s: accuracy %.2f %%", head["removed"] or "nothing", 100 * found["accuracy"]
+        )
         rows.append({**head, "state": "surgery", **found, **costs["pruned"]})
         lowest = found["accuracy_low"]
         found = _tune(scene, folder, cut, where)
