@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
+from graphs.errors import GraphError
+
 FEWEST = 3  # pairs
 
 
@@ -17,7 +19,7 @@ def rank_correlation(
     Parameters
     ----------
     left, right : array_like of float, shape (n,)
-        Paired values; NaN is unknown.
+        Paired values; NaN and infinite values are unknown.
     kind : {'spearman', 'kendall'}
         Spearman's rho, or Kendall's tau-b, by SciPy.
 
@@ -26,6 +28,11 @@ def rank_correlation(
     float
         From −1 to 1; NaN for fewer than three known pairs, and where one side is constant.
 
+    Raises
+    ------
+    GraphError
+        When the two are no columns of the same length.
+
     Examples
     --------
     >>> rank_correlation([1, 2, 3, np.nan], [0.1, 0.4, 0.5, 0])
@@ -33,8 +40,14 @@ def rank_correlation(
     >>> rank_correlation([1, 2, 3], [5, 5, 5])
     nan
     """
-    pairs = np.column_stack([np.asarray(left, np.float64), np.asarray(right, np.float64)])
-    first, second = pairs[~np.isnan(pairs).any(axis=1)].T
+    first, second = np.asarray(left, np.float64), np.asarray(right, np.float64)
+    if first.ndim != 1 or first.shape != second.shape:
+        raise GraphError(
+            f"values of shapes {first.shape} and {second.shape} are no pairs",
+            "give two columns of the same length",
+        )
+    known = np.isfinite(first) & np.isfinite(second)
+    first, second = first[known], second[known]
     if len(first) < FEWEST or np.ptp(first) == 0 or np.ptp(second) == 0:
         return float("nan")
     found = stats.spearmanr if kind == "spearman" else stats.kendalltau

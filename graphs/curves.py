@@ -1,6 +1,6 @@
 """Rules on curves: which layers add to the separation of the classes, and which do not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,6 +9,8 @@ from graphs.errors import GraphError
 
 TOLERANCE = 0.03  # the gain below which a layer counts as redundant (Lu et al. 2022, Table 1)
 PATIENCE = 2
+PACE = 0.5  # share of a curve's mean pace below which a stretch of it stands still
+_NOISE = 1e-9  # 0.53 - 0.5 is no more than 0.03
 
 
 def drops(curve: ArrayLike, *, tolerance: float = TOLERANCE) -> NDArray[np.intp]:
@@ -38,7 +40,7 @@ def drops(curve: ArrayLike, *, tolerance: float = TOLERANCE) -> NDArray[np.intp]
     """
     _check_tolerance(tolerance)
     steps = np.diff(_checked(curve))
-    return np.flatnonzero(steps < -tolerance) + 1
+    return np.flatnonzero(steps < -tolerance - _NOISE) + 1
 
 
 def increment(curve: ArrayLike, threshold: float = TOLERANCE) -> NDArray[np.intp]:
@@ -73,7 +75,7 @@ def increment(curve: ArrayLike, threshold: float = TOLERANCE) -> NDArray[np.intp
     if not np.isfinite(threshold):
         raise GraphError(f"threshold={threshold} is no number", "give one such as 0.03")
     steps = np.diff(_checked(curve), prepend=-np.inf)
-    return np.flatnonzero(steps > threshold)
+    return np.flatnonzero(steps > threshold + _NOISE)
 
 
 def running_maximum(curve: ArrayLike, stages: Sequence[int] | None = None) -> NDArray[np.intp]:
@@ -163,7 +165,7 @@ def plateau(
     values = _checked(curve)
     if patience < 1:
         raise GraphError(f"patience={patience} makes no stretch of layers", "give at least 1")
-    slow = np.concatenate([[False], np.diff(values) <= tolerance])
+    slow = np.concatenate([[False], np.diff(values) <= tolerance + _NOISE])
     # +1 where a stretch begins, -1 behind its end
     edges = np.diff(slow.astype(int), prepend=0, append=0)
     begins, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
@@ -186,9 +188,11 @@ def mark_layers(
     Returns
     -------
     list of str, length L
-        ``drop`` where Q falls by more than the tolerance; ``plateau`` where it moves by no more
-        than the tolerance altogether, over `patience` layers or more; else empty. A curve that
-        rises slowly, but rises, has no plateau.
+        ``drop`` where Q falls by more than the tolerance; ``plateau`` in stretches of `patience`
+        layers or more over which Q moves by no more than the tolerance altogether, and at less
+        than half the mean pace of the curve, (max − min) / (L − 1): a curve that rises steadily,
+        however slowly, stands still nowhere. Else empty. A curve that as a whole moves by no more
+        than the tolerance is one plateau.
 
     Raises
     ------
@@ -203,14 +207,29 @@ def mark_layers(
     plateau(curve, tolerance=tolerance, patience=patience)  # checks them
     values = np.asarray(curve, dtype=np.float64)
     marks = np.full(len(values), "", dtype=object)
-    for before in range(len(values)):
-        low = np.minimum.accumulate(values[before:])
-        high = np.maximum.accumulate(values[before:])
-        length = int(np.count_nonzero(high - low <= tolerance)) - 1
-        if length >= patience:
-            marks[before + 1 : before + 1 + length] = "plateau"
+    # the longest stretches first, of equals those that move least; none overlaps another
+    for length, _, before in sorted(_stretches(values, tolerance=tolerance, patience=patience)):
+        inside = slice(before + 1, before + 1 - length)
+        if not (marks[inside] == "plateau").any():
+            marks[inside] = "plateau"
     marks[drops(curve, tolerance=tolerance)] = "drop"
     return list(marks)
+
+
+def _stretches(
+    values: NDArray[np.float64], *, tolerance: float, patience: int
+) -> Iterator[tuple[int, float, int]]:
+    """Give, for each layer, minus the number of layers after it that stand still; span; layer."""
+    whole = float(np.ptp(values))
+    pace = PACE * whole / max(len(values) - 1, 1)
+    for before in range(len(values) - patience):
+        spans = np.maximum.accumulate(values[before:]) - np.minimum.accumulate(values[before:])
+        steps = np.arange(len(spans))
+        slow = np.full(len(spans), whole) if whole <= tolerance + _NOISE else pace * steps
+        still = (spans <= np.minimum(tolerance, slow) + _NOISE) & (steps >= patience)
+        if still.any():
+            length = int(np.flatnonzero(still).max())
+            yield -length, float(spans[length]), before
 
 
 def _checked(curve: ArrayLike) -> NDArray[np.float64]:

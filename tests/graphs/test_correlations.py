@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from graphs.correlations import rank_correlation
+from graphs.correlations import correlation_interval, rank_correlation
+from graphs.errors import GraphError
 
 NAN = float("nan")
 
@@ -18,6 +19,7 @@ NAN = float("nan")
         ([1, 1, 1], [1, 2, 3], NAN, NAN),
         ([1, 2, 3], [0, 0, 0], NAN, NAN),
         ([1, 2], [1, 2], NAN, NAN),
+        ([1, 2, np.inf], [1, 2, 3], NAN, NAN),
         ([], [], NAN, NAN),
     ],
 )
@@ -42,3 +44,22 @@ def test_kendall_by_counting_pairs():
     ]
     expected = sum(agreeing) / (15 * 14 / 2)
     assert rank_correlation(left, right, kind="kendall") == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("right", [[1, 2], [[1, 2, 3]]])
+def test_values_that_are_no_pairs(right):
+    with pytest.raises(GraphError, match="are no pairs"):
+        rank_correlation([1, 2, 3], right)
+
+
+def test_an_interval_holds_the_value_and_is_narrower_with_more_pairs():
+    generator = np.random.default_rng(0)
+    widths = []
+    for count in (12, 200):
+        left = generator.normal(size=count)
+        right = left + generator.normal(size=count)
+        low, high = correlation_interval(left, right)
+        assert low < rank_correlation(left, right) < high
+        widths.append(high - low)
+    assert widths[1] < widths[0] / 2
+    assert np.isnan(correlation_interval([1, 2], [1, 2])).all()
