@@ -82,6 +82,7 @@ def write_pair(pair: Pair, folder: StudyFolder, data: ImageData) -> dict[str, Pa
             {"x": getattr(pair, state), "y": pair.labels, "label_names": data.label_names}
         )
         if not path.exists() or path.read_bytes() != packed:
+            folder.begin()
             remove_tree(folder.run(variant_name(pair.name, state)))
             with replacing(path) as temporary:
                 temporary.write_bytes(packed)
