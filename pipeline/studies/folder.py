@@ -35,7 +35,8 @@ class StudyFolder:
     kind : str
         Name of the study: ``ablation``.
     subject : str
-        Digest of what is studied, where the study reads finished runs: one of others is refused.
+        Digest of what is studied, where the study takes over tables made from finished runs: a
+        folder of other runs is refused.
     force : bool
         Remove what an earlier study left.
 
@@ -89,7 +90,7 @@ class StudyFolder:
                     f"{self.root} holds a study {found.get('study')!r}, this one is {self.kind!r}",
                     "choose another --out",
                 )
-            if found.get("subject", "") != self.subject and not force:
+            if self.subject and found.get("subject") != self.subject and not force:
                 raise RunError(
                     f"{self.root} holds a study of other runs",
                     "choose another --out, or --force to replace it",
