@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 
 from graphs.curves import mark_layers
 from graphs.errors import RunError
-from graphs.files import digest_json
 from graphs.measures import MetricTables, collect
 from graphs.places import resolve_folder
 from graphs.plots_depth import plot_depths
@@ -35,8 +34,6 @@ class Measured:
     ----------
     name : str
         What the figure calls it.
-    identity : str
-        Digest of network and images.
     parameters : dict
         What stage 1 recorded.
     classes : int
@@ -48,7 +45,6 @@ class Measured:
     """
 
     name: str
-    identity: str
     parameters: dict[str, Any]
     classes: int
     tables: MetricTables
@@ -96,8 +92,8 @@ def study_compare(
     titles = name_runs(runs, names)
     measured = [_read(place, name, published) for place, name in zip(runs, titles, strict=True)]
     _warn_of_differences(measured)
-    subject = digest_json([run.identity for run in measured])
-    folder = StudyFolder(out, "compare", subject=subject, force=force)
+    # no subject: nothing is taken over from a study of other runs that the folder may hold
+    folder = StudyFolder(out, "compare", force=force)
     table = pd.concat([_curve(run) for run in measured], ignore_index=True)
     folder.write_metrics(collect([run.tables for run in measured]))
     write_table(table, folder.table("compare"), "compare")
@@ -159,7 +155,6 @@ def _read(place: Path, name: str, published: Path | None) -> Measured:
     found = find_published(published, source["parameters"]) if published else None
     return Measured(
         name=name,
-        identity=source["identity"],
         parameters=source["parameters"],
         classes=len(source["label_names"]),
         tables=MetricTables(**{key: frame.assign(variant=name) for key, frame in tables.items()}),

@@ -25,7 +25,8 @@ class StudyFolder:
 
     ``study.json`` says what it is and is written last; ``runs/NAME`` are ordinary run folders;
     ``variants/NAME`` keeps the tables of a finished variant; ``metrics`` and ``figures`` hold what
-    the user looks at.
+    the user looks at. What an earlier study recorded stays until `begin`: a command that is
+    refused after the folder was opened changes nothing.
 
     Parameters
     ----------
@@ -34,7 +35,8 @@ class StudyFolder:
     kind : str
         Name of the study: ``ablation``.
     subject : str
-        Digest of what is studied, where the study reads finished runs: one of others is refused.
+        Digest of what is studied, where the study takes over tables made from finished runs: a
+        folder of other runs is refused.
     force : bool
         Remove what an earlier study left.
 
@@ -55,9 +57,24 @@ class StudyFolder:
                 remove_tree(self.root / place)
             self.record_path.unlink(missing_ok=True)
         self.root.mkdir(parents=True, exist_ok=True)
-        # what an earlier study said is not true any more once files change
-        write_json(self.record_path, self._head("begun"))
+        self._begun = False
+        if not self.record_path.exists():  # the folder is a study's from now on
+            self.begin()
         sweep(self.root)
+
+    def begin(self) -> None:
+        """Take back what an earlier study recorded: called before the first file changes.
+
+        A study that is killed after that does not look done.
+        """
+        if not self._begun:
+            write_json(self.record_path, self._head("begun"))
+            self._begun = True
+
+    def change(self, variant: str) -> None:
+        """Take back that a variant is measured: called before its graphs or tables change."""
+        self.begin()
+        self.done_path(variant).unlink(missing_ok=True)
 
     def _head(self, state: str) -> dict[str, str]:
         head = {"stratagraph": FORMAT, "study": self.kind, "state": state}
@@ -73,7 +90,7 @@ class StudyFolder:
                     f"{self.root} holds a study {found.get('study')!r}, this one is {self.kind!r}",
                     "choose another --out",
                 )
-            if found.get("subject", "") != self.subject and not force:
+            if self.subject and found.get("subject") != self.subject and not force:
                 raise RunError(
                     f"{self.root} holds a study of other runs",
                     "choose another --out, or --force to replace it",
@@ -93,6 +110,10 @@ class StudyFolder:
         """Return the path of a metric table of one variant."""
         return self.root / "variants" / variant / f"{name}.parquet"
 
+    def done_path(self, variant: str) -> Path:
+        """Return the path of the note that a variant is measured, and from what."""
+        return self.root / "variants" / variant / "done.json"
+
     def holds(self, variant: str, digest: str) -> bool:
         """Whether the tables of a variant are there, made from these inputs."""
         return all(
@@ -110,12 +131,14 @@ class StudyFolder:
 
     def write(self, variant: str, tables: MetricTables, digest: str) -> None:
         """Write the tables of a variant."""
+        self.change(variant)
         for name in METRIC_TABLES:
             path = self.variant_table(variant, name)
             write_table(getattr(tables, name), path, TABLES[name], metadata={"digest": digest})
 
     def write_metrics(self, tables: MetricTables) -> None:
         """Write the metric tables of all variants, as ``RUN/metrics`` has them of one."""
+        self.begin()
         for field in fields(MetricTables):
             name: MetricTable = field.name  # type: ignore[assignment]  # they are the same names
             write_table(getattr(tables, name), self.table(name), TABLES[name])

@@ -68,11 +68,9 @@ def measure_passing(
             inputs = _digest(variant, data, model)
             found = _finished(folder, variant, inputs)
             if found is None:
-                done = folder.root / "variants" / variant.name / "done.json"
-                done.unlink(missing_ok=True)  # before the tables that it speaks of change
                 with quiet():
                     found = measure_variants(folder, [variant], machine=machine, work=work)
-                write_json(done, {"inputs": inputs})
+                write_json(folder.done_path(variant.name), {"inputs": inputs})
             for repeat in folder.run(variant.run).glob("variant=*/repeat=*"):
                 remove_tree(repeat / "activations")
             tables.append(found)
@@ -176,7 +174,7 @@ def _digest(variant: Variant, data: ImageData, model: nn.Module) -> str:
 def _finished(folder: StudyFolder, variant: Variant, inputs: str) -> MetricTables | None:
     """Return the tables of a variant that is measured; None where anything of it is missing."""
     try:
-        if read_json(folder.root / "variants" / variant.name / "done.json")["inputs"] != inputs:
+        if read_json(folder.done_path(variant.name))["inputs"] != inputs:
             return None
         sample_accuracy(folder, variant)
         return folder.read(variant.name)

@@ -85,6 +85,7 @@ def study_similarity(
         out, "similarity", subject=subject_of(*(items[0].run for items in sides)), force=work.force
     )
     pairs = _compare(folder, comparisons, show=work.progress)
+    folder.begin()
     write_table(pairs, folder.table("similarity"), "similarity")
     _note_constant(pairs)
     first = together[0][0]
@@ -143,6 +144,7 @@ def _compare(folder: StudyFolder, comparisons: list[Comparison], *, show: bool) 
                 advance(item.steps)
             else:
                 found = item.compare(advance)
+                folder.begin()
                 write_table(found, path, "similarity", metadata={"digest": digest})
             tables.append(read_frame(path, "similarity"))
     return pd.concat(tables, ignore_index=True)

@@ -14,6 +14,8 @@ from pipeline.graph_sets import GraphSet
 from pipeline.linking import LayerTask, open_rows
 from pipeline.options import Machine, Neighbours
 
+LISTED = 4
+
 
 def open_sets(location: Path) -> list[GraphSet]:
     """Open the node sets of a run, one a repeat.
@@ -31,12 +33,26 @@ def open_sets(location: Path) -> list[GraphSet]:
     if not (there := resolve_folder(location)).exists():
         raise RunError(f"there is no folder {there}", "name the folder of a finished run")
     if (there / "study.json").exists():
-        raise RunError(
-            f"{there} is a study, not a run", f"name one of the runs in {there / 'runs'}"
-        )
+        raise _explain_study(there)
     run = Run(there)
     source, links = run.stage("activations"), run.stage("edges")
     return [GraphSet(run, item, source, links) for item in source["sets"]]
+
+
+def _explain_study(there: Path) -> RunError:
+    """Say which runs can be named in place of a study: some read those of others."""
+    place = there / "runs"
+    names = sorted(run.parent.name for run in place.glob("*/manifest.json"))
+    if names:
+        more = ", ..." if len(names) > LISTED else ""
+        listed = ", ".join(names[:LISTED]) + more
+        return RunError(
+            f"{there} is a study, not a run", f"name one of the runs in {place}: {listed}"
+        )
+    return RunError(
+        f"{there} is a study, not a run, and holds no finished run",
+        "name the folder of a finished run",
+    )
 
 
 def subject_of(*runs: Run) -> str:

@@ -90,6 +90,7 @@ def study_tsne(
     places = _embed_layers(
         folder, item, chosen, perplexity=perplexity, machine=machine, show=work.progress
     )
+    folder.begin()
     write_table(places, folder.table("tsne"), "tsne")
     summary = summarize(places, {at: layer_modularity(item, at) for at in chosen})
     title = f"{source_title(item)}  ·  t-SNE of {plural(item.n_nodes, 'sample')}"
@@ -195,6 +196,7 @@ def _embed_layers(
                         f"layer {at} ({layer['name']}): {error.problem}", error.remedy
                     ) from error
                 found = nodes.assign(layer_index=at, layer=layer["name"], x=x, y=y)
+                folder.begin()
                 write_table(found, path, "tsne", metadata={"digest": digest})
             tables.append(read_frame(path, "tsne"))
             advance(1)

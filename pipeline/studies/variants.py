@@ -113,6 +113,7 @@ def _measure(
     if folder.holds(variant.name, digest):
         remove_tree(run.parts)  # left behind when killed right after the tables were written
         return folder.read(variant.name)
+    folder.change(variant.name)
     build_edges(run.root, neighbours=variant.neighbours, machine=machine, work=work)
     with open_cluster(machine, run.root) as cluster:
         for _ in measure_on_cluster(cluster, sets) if cluster else measure_here(sets):

@@ -82,11 +82,23 @@ def write_pair(pair: Pair, folder: StudyFolder, data: ImageData) -> dict[str, Pa
             {"x": getattr(pair, state), "y": pair.labels, "label_names": data.label_names}
         )
         if not path.exists() or path.read_bytes() != packed:
-            remove_tree(folder.run(f"{pair.name}-{state}"))
+            folder.begin()
+            remove_tree(folder.run(variant_name(pair.name, state)))
             with replacing(path) as temporary:
                 temporary.write_bytes(packed)
         written[state] = path
     return written
+
+
+def variant_name(attack: AttackName, state: str) -> str:
+    """Return what tables and runs call the images of an attack: ``fgsm-clean``, and ``fgsm``.
+
+    Examples
+    --------
+    >>> [variant_name("fgsm", state) for state in STATES]
+    ['fgsm-clean', 'fgsm']
+    """
+    return f"{attack}-clean" if state == "clean" else attack
 
 
 def variants_of(
@@ -108,8 +120,8 @@ def variants_of(
     return [
         replace(
             base,
-            name=name,
-            run=name,
+            name=variant_name(pair.name, state),
+            run=variant_name(pair.name, state),
             images=Images(
                 dataset="arrays",
                 data=files[state],
@@ -121,5 +133,5 @@ def variants_of(
             ),
             settings={"attack": pair.name, "state": state},
         )
-        for state, name in zip(STATES, (f"{pair.name}-clean", pair.name), strict=True)
+        for state in STATES
     ]

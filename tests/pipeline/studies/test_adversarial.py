@@ -12,11 +12,15 @@ from graphs.tables import read_frame
 from pipeline import analyze
 from pipeline.data import load_data
 from pipeline.models import load_model
-from pipeline.options import Neighbours, Network, Work
+from pipeline.options import Images, Neighbours, Network, Work
 from pipeline.studies import variants
 from pipeline.studies.adversarial import study_adversarial
 from pipeline.studies.attacks import batches
+from pipeline.studies.attacks.batches import Found
 from pipeline.studies.attacks.options import Attacking, Victims
+from pipeline.studies.attacks.pairs import make_pair, variants_of, write_pair
+from pipeline.studies.folder import StudyFolder
+from pipeline.studies.variants import Variant
 
 MODEL = f"{Path(__file__).parent / 'attacks' / 'networks.py'}:nearest_mean"
 ATTACKING = Attacking(attacks="fgsm,pgd", successes=20, eps=0.5, step=0.1, iterations=5)
@@ -135,6 +139,25 @@ def test_more_successes_and_another_k_in_the_same_folder(tmp_path):
     fresh = study(tmp_path / "fresh", attacking=more, neighbours=Neighbours(k=4))
     kept = {path for path in files(fresh) if path.startswith(("attacks", "metrics"))}
     assert {path: files(out)[path] for path in kept} == {path: files(fresh)[path] for path in kept}
+
+
+def test_other_images_remove_the_runs_over_those_before(tmp_path):
+    data, folder = load_data("digits"), StudyFolder(tmp_path / "out", "adversarial")
+    base = Variant(name="base", run="base", network=Network(model=MODEL), images=Images())
+    for wanted in (4, 6):
+        samples = np.arange(6)
+        found = Found(attempted=6, samples=samples, pixels=1 - data.images(samples).numpy())
+        pair = make_pair("fgsm", found, data, wanted=wanted)
+        runs = [
+            folder.run(variant.run)
+            for variant in variants_of(pair, write_pair(pair, folder, data), base=base, data=data)
+        ]
+        assert [run.name for run in runs] == ["fgsm-clean", "fgsm"]
+        assert not any(run.exists() for run in runs)
+        for run in runs:
+            run.mkdir(parents=True)
+    write_pair(pair, folder, data)  # the same images: their runs stay
+    assert all(run.exists() for run in runs)
 
 
 def test_force_attacks_again(tmp_path, monkeypatch):

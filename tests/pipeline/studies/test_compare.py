@@ -46,6 +46,17 @@ def test_the_same_files_twice(runs, tmp_path, outputs):
     assert table["run"].unique().tolist() == ["first", "second"]
 
 
+def test_the_same_folder_shows_other_runs(runs, tmp_path, outputs):
+    out = study_compare(*runs, out=tmp_path / "study")
+    record = json.loads((out / "study.json").read_text())
+    # versions before this one recorded whose study it is
+    (out / "study.json").write_text(json.dumps(record | {"subject": "of-other-runs"}))
+    for chosen, names in ((runs[::-1], None), ((*runs, runs[0]), "a,b,c"), (runs[:1], None)):
+        study_compare(*chosen, out=out, names=names)
+        fresh = study_compare(*chosen, out=tmp_path / f"fresh-{len(chosen)}", names=names)
+        assert outputs(out) == outputs(fresh)
+
+
 def test_runs_that_differ_are_warned_of(runs, tmp_path, caplog):
     other = tmp_path / "other"
     images, near = Images(samples=50, repeats=1), Neighbours(k=5, metric="pearson")

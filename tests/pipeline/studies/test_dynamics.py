@@ -1,6 +1,7 @@
 """The curve over a training."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -92,6 +93,31 @@ def test_another_k_needs_the_activations_again(trained, tmp_path, outputs):
     study(tmp_path / "a", trained=trained, near=Neighbours(k=5))
     study(tmp_path / "b", trained=trained, near=Neighbours(k=5))
     assert outputs(tmp_path / "a") == outputs(tmp_path / "b")
+
+
+def test_what_is_refused_leaves_a_finished_study_as_it_was(trained, tmp_path, monkeypatch):
+    out = study(tmp_path / "study", trained=trained)
+    before = {path: path.read_bytes() for path in out.rglob("*.json")}
+    with pytest.raises(RunError, match="epoch-000 holds another run .*samples was 60 and is now 5"):
+        study_dynamics(
+            out,
+            network=NETWORK,
+            images=replace(IMAGES, samples=50),
+            epochs=Epochs(checkpoints=trained),
+        )
+    assert {path: path.read_bytes() for path in out.rglob("*.json")} == before
+    assert json.loads((out / "study.json").read_text())["state"] == "done"
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(variants_module, "build_edges", interrupted)
+    study(out, trained=trained)  # nothing is measured again
+    with pytest.raises(KeyboardInterrupt):
+        study(out, trained=trained, near=Neighbours(k=5))
+    assert json.loads((out / "study.json").read_text())["state"] == "begun"
+    measured = sorted(path.parent.name for path in out.glob("variants/*/done.json"))
+    assert measured == ["epoch-001", "epoch-002"]
 
 
 def test_thinned(trained, tmp_path):

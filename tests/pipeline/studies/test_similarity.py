@@ -311,7 +311,7 @@ def test_a_study_of_other_runs_is_refused(runs, tmp_path):
     assert (out / "metrics" / "similarity.parquet").read_bytes() == before
     study_similarity(other, out=out, work=Work(force=True))
     assert (out / "metrics" / "similarity.parquet").read_bytes() != before
-    with pytest.raises(RunError, match="is a study, not a run; name one of the runs in"):
+    with pytest.raises(RunError, match="is a study, not a run, and holds no finished run; name"):
         study_similarity(out, out=tmp_path / "t")
 
 
