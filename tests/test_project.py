@@ -53,7 +53,7 @@ def test_everything_in_the_readme_runs_in_order(tmp_path, monkeypatch, capsys):
 
 
 def test_the_readme_lists_every_command_with_its_help():
-    rows = dict(re.findall(r"^\| `stratagraph ([\w ]+)` \| (.*?) \|$", README, flags=re.MULTILINE))
+    rows = dict(re.findall(r"^\| `stratagraph ([\w -]+)` \| (.*?) \|$", README, flags=re.MULTILINE))
     assert rows == {name: summary for name, (_, summary) in COMMANDS.items()}
 
 
