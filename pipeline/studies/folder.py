@@ -92,7 +92,7 @@ class StudyFolder:
                 )
             if self.subject and found.get("subject") != self.subject and not force:
                 raise RunError(
-                    f"{self.root} holds a study of other runs",
+                    f"{self.root} holds a study of other runs or with other options",
                     "choose another --out, or --force to replace it",
                 )
         elif self.root.is_dir() and any(self.root.iterdir()):

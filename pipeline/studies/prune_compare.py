@@ -4,13 +4,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from cyclopts import Group, Parameter
 from matplotlib.figure import Figure
 
 from graphs.errors import PlanError
-from graphs.files import digest_json
+from graphs.files import digest_json, remove_tree
 from graphs.plots_pruned import plot_networks, plot_single_layers
 from graphs.schema import COLUMNS
 from graphs.tables import write_table
@@ -136,6 +135,10 @@ def study_prune_compare(
         subject=digest_json([subject_of(subject.sets[0].run), asked, of_images]),
         force=work.force,
     )
+    if work.force:
+        for place in ("networks", "plans"):
+            remove_tree(folder.root / place)
+    folder.begin()
     table = _compare(folder, scene, plans, subject)
     write_table(table, folder.table("prune-compare"), "prune_compare")
     single = remove_one_by_one(folder, scene, subject)
@@ -218,6 +221,4 @@ def _draw(
         figure.suptitle(title, x=0.01, ha="left")
 
     height = max(4.2, 1.6 + 0.36 * len(table))
-    return save_panels(
-        folder.figures / "prune-compare", draw, size=(11.5, float(np.round(height, 2)))
-    )
+    return save_panels(folder.figures / "prune-compare", draw, size=(11.5, height))

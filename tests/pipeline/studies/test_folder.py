@@ -26,7 +26,7 @@ def test_a_new_folder_is_a_study_at_once(tmp_path):
 def test_what_was_recorded_stays_until_something_changes(done):
     before = (done / "study.json").read_bytes()
     folder = StudyFolder(done, "ablation", subject="a")
-    with pytest.raises(RunError, match="holds a study of other runs"):
+    with pytest.raises(RunError, match="holds a study of other runs or with other options"):
         StudyFolder(done, "ablation", subject="b")
     assert (done / "study.json").read_bytes() == before
     assert record(done)["parameters"] == {"k": 3}

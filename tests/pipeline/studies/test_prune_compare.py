@@ -106,7 +106,7 @@ def test_what_is_done_is_not_done_again(done, run):
 
 
 def test_another_contest_in_the_folder_is_refused(done, run):
-    with pytest.raises(RunError, match="holds a study of other runs"):
+    with pytest.raises(RunError, match="holds a study of other runs or with other options"):
         study(run, done, tuning=Tuning(epochs=2))
 
 
@@ -117,7 +117,8 @@ def test_the_command(done, run, capsys, tmp_path):
     assert ended.value.code == 0
     said = capsys.readouterr().err
     assert "the whole network, tuned alike" in " ".join(said.split())
-    assert max(map(len, said.splitlines())) <= 80
+    lines = [line for line in said.splitlines() if str(done) not in line]
+    assert max(map(len, lines)) <= 80
 
 
 @pytest.mark.parametrize(

@@ -306,7 +306,7 @@ def test_a_study_of_other_runs_is_refused(runs, tmp_path):
     other = run_stages(
         tmp_path / "mlp", network=Network(model="mlp"), images=Images(samples=60, repeats=1)
     )
-    with pytest.raises(RunError, match="holds a study of other runs; choose another --out, or --f"):
+    with pytest.raises(RunError, match="of other runs or with other options; choose another --out"):
         study_similarity(other, out=out)
     assert (out / "metrics" / "similarity.parquet").read_bytes() == before
     study_similarity(other, out=out, work=Work(force=True))
