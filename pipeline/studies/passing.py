@@ -62,7 +62,7 @@ def measure_passing(
         What the stages raise.
     """
     tables = []
-    with _each_note_once():
+    with each_note_once():
         for place, variant in enumerate(variants):
             log.info("%s (%d of %d)", variant.name, place + 1, len(variants))
             inputs = _digest(variant, data, model)
@@ -78,7 +78,7 @@ def measure_passing(
 
 
 @contextmanager
-def _each_note_once() -> Iterator[None]:
+def each_note_once() -> Iterator[None]:
     """Keep the stages from saying of every variant what is true of all."""
     told: set[str] = set()
 

@@ -16,6 +16,7 @@ from pipeline.pruning.steps import Scene
 from pipeline.pruning.subject import Subject
 from pipeline.pruning.surgery import remove_parts
 from pipeline.studies.folder import StudyFolder
+from pipeline.studies.passing import each_note_once
 
 
 def remove_one_by_one(folder: StudyFolder, scene: Scene, subject: Subject) -> pd.DataFrame:
@@ -44,9 +45,12 @@ def remove_one_by_one(folder: StudyFolder, scene: Scene, subject: Subject) -> pd
     gains = np.diff(subject.curves, axis=1, prepend=np.nan)
     free = [part for part in subject.parts if not part.problem]
     place = PruneFolder(folder.root / "networks" / "single", {})
-    whole = place.once("original", lambda: _measure(scene, subject, None))
     rows = []
-    with progress_bar("one layer at a time", len(free), show=scene.progress, unit="layers") as step:
+    with (
+        each_note_once(),
+        progress_bar("one layer at a time", len(free), show=scene.progress, unit="layers") as step,
+    ):
+        whole = place.once("original", lambda: _measure(scene, subject, None))
         for part in free:
             found = place.once(part.name, lambda part=part: _measure(scene, subject, part))  # type: ignore[misc]
             gain = gains[:, part.index]
