@@ -1,7 +1,7 @@
 """Figures: a tidy table in, matplotlib Axes out. No file is written and no window opened.
 
-Colours are those of seaborn's ``colorblind`` palette and of viridis, told apart by colour-blind
-readers and in grey print. No global style is touched.
+Colours are those of seaborn's ``colorblind`` and ``vlag`` palettes and of viridis, told apart by
+colour-blind readers. No global style is touched.
 """
 
 import re
@@ -89,7 +89,8 @@ def plot_curve(
     ax.grid(axis="y", color="0.9", linewidth=0.8)
     ax.set_axisbelow(True)
     sns.despine(ax=ax)
-    _curve_legend(ax, title=_spread(layers, lines), alone=len(layers[lines].drop_duplicates()) == 1)
+    alone = len(layers[lines].drop_duplicates()) == 1
+    _curve_legend(ax, title=_spread(layers, lines), alone=alone, named=hue != "variant")
     return ax
 
 
@@ -106,7 +107,8 @@ def plot_classes(classes: pd.DataFrame, ax: Axes | None = None) -> Axes:
     Returns
     -------
     Axes
-        One row a class, one column a layer; the colour is e_cc − a_c², and a column sums to Q.
+        One row a class, one column a layer; the colour is e_cc − a_c², white at 0, red above;
+        blue and a dash below. A column sums to Q.
 
     Raises
     ------
@@ -137,15 +139,22 @@ def plot_classes(classes: pd.DataFrame, ax: Axes | None = None) -> Axes:
             width=float(np.clip(2.6 + 0.42 * columns, 5, 12)),
             height=float(np.clip(1.6 + 0.3 * rows, 3, 10)),
         )
+    values = table.to_numpy()
+    reach = float(np.nanmax(np.abs(values))) or 1.0
     sns.heatmap(
         table,
         ax=ax,
-        cmap="viridis",
-        vmin=min(0.0, float(table.to_numpy().min())),
+        cmap="vlag",
+        vmin=-reach,
+        vmax=reach,
         linewidths=0.5 if table.size <= 600 else 0,
-        cbar_kws={"label": r"part of Q: $e_{cc} - a_c^2$"},
+        cbar_kws={"label": r"part of Q: $e_{cc} - a_c^2$  (− : below 0)"},
         yticklabels=_thin([_shorten(str(name)) for name in names], limit=50),
     )
+    # white is 0 in the middle of the palette; the bar ends where the values do
+    ax.collections[0].colorbar.ax.set_ylim(min(0.0, float(np.nanmin(values))), reach)
+    below, at = np.nonzero(values < 0)
+    ax.scatter(at + 0.5, below + 0.5, marker="_", s=24, color="0.35", linewidths=1)
     ax.set_ylabel("")
     ax.tick_params(axis="y", rotation=0, length=0)
     ax.tick_params(axis="x", length=0)
@@ -230,7 +239,7 @@ def _spread(layers: pd.DataFrame, lines: list[str]) -> str:
     return f"mean ± SD, {count} repeats"
 
 
-def _curve_legend(ax: Axes, *, title: str, alone: bool) -> None:
+def _curve_legend(ax: Axes, *, title: str, alone: bool, named: bool) -> None:
     handles, labels = ax.get_legend_handles_labels()
     published = [label.endswith(f"({SOURCE})") for label in labels]
     if alone and not title and not any(published):
@@ -238,6 +247,13 @@ def _curve_legend(ax: Axes, *, title: str, alone: bool) -> None:
         if legend is not None:
             legend.remove()
         return
+    if alone and not named:
+        # one variant alone has a name that tells nothing
+        labels = [
+            label if old else title or "this run"
+            for label, old in zip(labels, published, strict=True)
+        ]
+        title = ""
     # Our lines first, what they are compared with last.
     order = np.argsort(published, kind="stable")
     ax.legend(

@@ -39,11 +39,20 @@ def plot_samples(places: pd.DataFrame, ax: Axes | None = None, *, title: str = "
         linewidths=0,
         alpha=0.85,
     )
-    ax.set(xticks=[], yticks=[])
-    ax.set_aspect("equal", adjustable="datalim")
+    ax.set(xticks=[], yticks=[], **_square(places))
+    ax.set_aspect("equal", adjustable="box")
     ax.set_title(title, loc="left", fontsize=10)
     sns.despine(ax=ax, left=True, bottom=True)
     return ax
+
+
+def _square(places: pd.DataFrame) -> dict[str, tuple[float, float]]:
+    """Limits of equal lengths, so that all panels have one shape; samples begin at the title."""
+    low, high = places[["x", "y"]].min(), places[["x", "y"]].max()
+    extent = float((high - low).max()) or 1.0
+    margin, side = 0.04 * extent, 1.08 * extent
+    left, top = float(low["x"]) - margin, float(high["y"]) + margin
+    return {"xlim": (left, left + side), "ylim": (top - side, top)}
 
 
 def draw_samples(places: pd.DataFrame, titles: dict[int, str], figure: Figure) -> None:

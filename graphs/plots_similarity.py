@@ -1,7 +1,5 @@
 """Heat maps of pairs of layers: a tidy table in, matplotlib Axes out."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -29,8 +27,7 @@ def plot_pairs(means: pd.DataFrame, ax: Axes | None = None, *, value: str = "cka
     ax : Axes, optional
         Where to draw; a new figure without it.
     value : {"modularity_difference", "cka", "neighbor_overlap"}
-        Column to draw. The scale of shared neighbours ends at the largest value between two
-        layers: that of a layer with itself is 1.
+        Column to draw.
 
     Returns
     -------
@@ -53,7 +50,7 @@ def plot_pairs(means: pd.DataFrame, ax: Axes | None = None, *, value: str = "cka
         ax=ax,
         square=True,
         cmap="viridis_r" if value == "modularity_difference" else "viridis",
-        cbar_kws={"shrink": 0.75, "pad": 0.02, **_scale_end(means, value)},
+        cbar_kws={"shrink": 0.75, "pad": 0.02},
         linewidths=0,
         **_limits(means, value),
     )
@@ -83,16 +80,10 @@ def panel_size(means: pd.DataFrame) -> tuple[float, float]:
 
 def _limits(means: pd.DataFrame, value: str) -> dict[str, float]:
     between = distinct_pairs(means)[value].dropna()
-    top = float(between.max()) if len(between) else 1.0
     if value == "modularity_difference":
-        return {"vmin": 0.0, "vmax": top or 1.0}
+        return {"vmin": 0.0, "vmax": (float(between.max()) if len(between) else 0.0) or 1.0}
     lowest = float(between.min()) if len(between) else 0.0
-    return {"vmin": min(0.0, lowest), "vmax": 1.0 if value == "cka" else top or 1.0}
-
-
-def _scale_end(means: pd.DataFrame, value: str) -> dict[str, Any]:
-    own = (means["run_a"] == means["run_b"]).all()
-    return {"extend": "max"} if value == "neighbor_overlap" and own else {}
+    return {"vmin": min(0.0, lowest), "vmax": 1.0}
 
 
 def _short(name: str) -> str:

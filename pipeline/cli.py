@@ -3,17 +3,19 @@
 import re
 import sys
 import traceback
-from collections.abc import Sequence
-from importlib import metadata
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, get_args
-
-from cyclopts import App, CycloptsError, Group, Parameter, Token, convert
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from graphs.errors import StratagraphError
 from pipeline.console import show_notes
+from pipeline.interrupts import INTERRUPTED, MESSAGE, caused_by_interrupt, leaving_at_once
 
-DONE, ERROR, USAGE, INTERRUPTED = 0, 1, 2, 130
+# cyclopts is imported where it is needed: Ctrl-C is taken care of before that
+if TYPE_CHECKING:
+    from cyclopts import App, CycloptsError, Token
+
+DONE, ERROR, USAGE = 0, 1, 2
 
 # name: (function, the first line of its docstring), in the order in which they are used
 COMMANDS = {
@@ -88,8 +90,10 @@ GROUPS = {
 }
 
 
-def _strict(kind: Any, tokens: Sequence[Token]) -> Any:
+def _strict(kind: Any, tokens: "Sequence[Token]") -> Any:
     """Convert as cyclopts does, but refuse 20.5 for a whole number, and file:// without a root."""
+    from cyclopts import convert
+
     text = tokens[0].value
     kinds = get_args(kind) or (kind,)
     if int in kinds and str not in kinds and not text.lstrip("+-").isdecimal():
@@ -100,8 +104,12 @@ def _strict(kind: Any, tokens: Sequence[Token]) -> Any:
     return convert(kind, tokens)
 
 
-def _build(tokens: Sequence[str]) -> App:
+def _build(tokens: Sequence[str]) -> "App":
     """Register the commands by import path; the one that is called shows its own docstring."""
+    from importlib import metadata
+
+    from cyclopts import App, Parameter
+
     app = App(
         name="stratagraph",
         help="How a network separates classes, layer by layer: k-NN graphs and their modularity.",
@@ -126,7 +134,14 @@ def _build(tokens: Sequence[str]) -> App:
 
 def main(tokens: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit status."""
-    tokens = sys.argv[1:] if tokens is None else list(tokens)
+    with leaving_at_once() as begin:
+        status = _launch(sys.argv[1:] if tokens is None else list(tokens), begin)
+    sys.exit(status)
+
+
+def _launch(tokens: Sequence[str], begin: Callable[[], None]) -> int:
+    from cyclopts import CycloptsError, Group, Parameter
+
     app = _build(tokens)
     group = Group("Errors", sort_key=99)
 
@@ -142,32 +157,32 @@ def main(tokens: Sequence[str] | None = None) -> None:
         debug
             Show where in the program an error arose.
         """
-        return _run(app, rest, debug=debug)
+        # the command's modules are imported here, which takes seconds
+        command, bound, _ = app.parse_args(rest)
+        return _run(lambda: command(*bound.args, **bound.kwargs), begin, debug=debug)
 
     try:
-        status = app.meta(tokens, result_action="return_value", exit_on_error=False)
-    except CycloptsError as error:
-        status = _usage(error)
-    sys.exit(status)
-
-
-def _run(app: App, tokens: Sequence[str], *, debug: bool) -> int:
-    show_notes()
-    try:
-        result = app(tokens)
+        status: int = app.meta(tokens, result_action="return_value", exit_on_error=False)
     except CycloptsError as error:
         return _usage(error)
+    return status
+
+
+def _run(command: Callable[[], object], begin: Callable[[], None], *, debug: bool) -> int:
+    show_notes()
+    try:
+        begin()
+        result = command()
     except KeyboardInterrupt:
-        sys.stderr.write("stratagraph: interrupted; the same command goes on from here\n")
-        return INTERRUPTED
-    except StratagraphError as error:
-        if debug:
-            traceback.print_exc()
-        sys.stderr.write(f"stratagraph: error: {error}\n")
-        return ERROR
+        return _interrupted()
     except Exception as error:  # noqa: BLE001 (the last stop: a fault of ours is one line too)
+        if caused_by_interrupt(error):
+            return _interrupted()
         if debug:
             traceback.print_exc()
+        if isinstance(error, StratagraphError):
+            sys.stderr.write(f"stratagraph: error: {error}\n")
+            return ERROR
         cause = " ".join(f"{type(error).__name__}: {error}".split())
         sys.stderr.write(
             f"stratagraph: error: unexpected {cause}; this is a fault of stratagraph: run it again "
@@ -179,7 +194,12 @@ def _run(app: App, tokens: Sequence[str], *, debug: bool) -> int:
     return DONE
 
 
-def _usage(error: CycloptsError) -> int:
+def _interrupted() -> int:
+    sys.stderr.write(MESSAGE)
+    return INTERRUPTED
+
+
+def _usage(error: "CycloptsError") -> int:
     sys.stderr.write(f"stratagraph: error: {' '.join(str(error).split())}\n")
     return USAGE
 

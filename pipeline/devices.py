@@ -126,14 +126,18 @@ def memory_budget(text: str) -> int:
     Raises
     ------
     ResourceError
-        For less than 1 MiB: rows would be read one by one, and a unit was likely forgotten.
+        When it is no size. For less than 1 MiB: rows would be read one by one, and a unit was
+        likely forgotten.
 
     Examples
     --------
     >>> memory_budget("2GiB") == 2 << 30
     True
     """
-    budget = parse_bytes(text)
+    try:
+        budget = parse_bytes(text)
+    except ResourceError as error:
+        raise ResourceError(f"--memory {error.problem}", error.remedy) from None
     if budget < SMALLEST_BUDGET:
         raise ResourceError(
             f"--memory {text} is {format_bytes(budget)}, too little to work in",

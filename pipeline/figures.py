@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from graphs.files import replacing
 from graphs.measures import MetricTables
 from graphs.plots import plot_classes, plot_curve, published_curve
-from pipeline.console import log
+from pipeline.console import log, plural
 
 FORMATS = ("svg", "png")
 
@@ -101,6 +101,8 @@ def draw_figures(
         Names of the files.
     """
     title = caption(parameters["model"], parameters["dataset"], parameters["given"]["data"])
+    samples, k = (int(tables.layers[column].iloc[0]) for column in ("n_nodes", "k"))
+    title += f"  ·  {plural(samples, 'sample')}, k = {k}"
     depth = tables.layers["layer_index"].nunique()
     width = min(16.0, 5.0 + 0.3 * depth)
 

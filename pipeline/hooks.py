@@ -17,7 +17,7 @@ from graphs.errors import LayerError
 from pipeline.layer_info import LayerInfo, Pool
 from pipeline.layer_rules import preset_layers
 from pipeline.models.example import example_input
-from pipeline.near_names import near_names
+from pipeline.near_names import suggest
 from pipeline.tracing import Trace, evaluating, tensors_in, trace_layers, trace_model
 
 __all__ = ["Captured", "LayerInfo", "Pool", "capture", "resolve_layers", "trace_layers"]
@@ -105,8 +105,10 @@ def _matching(trace: Trace, pattern: str) -> list[str]:
             f"layer {idle[0]} never runs when the network is evaluated",
             "leave it out; 'stratagraph inspect --layers all' lists the layers that run",
         )
-    near = ", ".join(near_names(pattern, names, limit=_SHOWN))
-    raise LayerError(f"no layer matches {pattern!r}", f"near names: {near}")
+    raise LayerError(
+        f"no layer matches {pattern!r}",
+        f"{suggest(pattern, names, limit=_SHOWN)}; 'stratagraph inspect' lists the layers",
+    )
 
 
 def _translate(pattern: str) -> str:
@@ -226,8 +228,8 @@ def _hook(keep: Callable[[Any], None]) -> Callable[[nn.Module, Any, Any], None]:
 def _module(model: nn.Module, name: str) -> nn.Module:
     modules: dict[str, nn.Module] = dict(model.named_modules())
     if name not in modules:
-        near = ", ".join(near_names(name, filter(None, modules), limit=_SHOWN))
-        raise LayerError(f"there is no layer {name!r}", f"near names: {near}")
+        near = suggest(name, filter(None, modules), limit=_SHOWN)
+        raise LayerError(f"there is no layer {name!r}", near)
     return modules[name]
 
 

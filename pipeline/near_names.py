@@ -1,7 +1,10 @@
 """Names close to one that was mistyped."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher
+from itertools import takewhile
+
+ALIKE = 0.5  # the share of letters in common from which a name is near
 
 
 def near_names(name: str, choices: Iterable[str], *, limit: int = 5) -> list[str]:
@@ -24,10 +27,40 @@ def near_names(name: str, choices: Iterable[str], *, limit: int = 5) -> list[str
     ['resnet20', 'vgg16']
     """
     known = list(dict.fromkeys(choices))
-    matches = get_close_matches(
-        name.lower(), [choice.lower() for choice in known], n=limit, cutoff=0.5
-    )
-    near = [
-        choice for match in dict.fromkeys(matches) for choice in known if choice.lower() == match
-    ]
-    return near[:limit] or known[:limit]
+    return _near(name, known)[:limit] or known[:limit]
+
+
+def suggest(name: str, choices: Iterable[str], *, limit: int = 5) -> str:
+    """Word a remedy: near names, or, where none is near, the first of all.
+
+    Parameters
+    ----------
+    name, choices, limit
+        As in `near_names`.
+
+    Examples
+    --------
+    >>> suggest("layer1.3", ["relu", "layer1.2"])
+    'near names: layer1.2'
+    >>> suggest("zzz", ["relu", "layer1.2", "fc"], limit=2)
+    'no name is near; there are relu, layer1.2 and 1 more'
+    """
+    known = list(dict.fromkeys(choices))
+    if near := _near(name, known)[:limit]:
+        return f"near names: {', '.join(near)}"
+    more = f" and {len(known) - limit} more" if len(known) > limit else ""
+    return f"no name is near; there are {', '.join(known[:limit])}{more}"
+
+
+def _near(name: str, known: list[str]) -> list[str]:
+    """Rank by letters in common, then by a common beginning, then as they come."""
+    ranked = []
+    for choice in known:
+        pair = (name.lower(), choice.lower())
+        alike = SequenceMatcher(None, *pair).ratio()
+        if alike >= ALIKE:
+            begins = sum(
+                1 for _ in takewhile(lambda two: two[0] == two[1], zip(*pair, strict=False))
+            )
+            ranked.append((-alike, -begins, choice))
+    return [choice for *_, choice in sorted(ranked, key=lambda rank: rank[:2])]

@@ -50,7 +50,7 @@ class Images:
     data
         File or folder of the data set.
     split
-        Which part of it.
+        Which part of it. A single file is one part, read whatever this says.
     image_size
         For image files of different sizes: shorter side resized to so many pixels, then cropped
         to a square.

@@ -2,12 +2,14 @@
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from graphs.curves import TOLERANCE, drops
 from pipeline.console import plural
 
 BAR_WIDTH = 30
 LISTED = 6
-FLAT = 0.03  # the gain below which a layer counts as redundant (Lu et al. 2022, Table 1)
+FLAT = TOLERANCE  # the gain below which a layer counts as redundant
 
 
 def mean_curve(layers: pd.DataFrame) -> pd.DataFrame:
@@ -66,19 +68,31 @@ def reading(layers: pd.DataFrame) -> str:
     )  # fmt: skip
     peak = "" if top == len(values) - 1 else f", highest at {names[top]} ({values[top]:.2f})"
     sentence = f"{trend}: Q goes from {first:.2f} ({names[0]}) to {last:.2f} ({names[-1]}){peak}"
-    flat = [name for name, step in zip(names[1:], np.diff(values), strict=True) if step < FLAT]
-    if gain <= FLAT:
-        return f"{sentence}."
-    if len(flat) == len(values) - 1:
-        return f"{sentence}; no single step gains {FLAT} or more."
-    if not flat:
-        return f"{sentence}; every layer adds {FLAT} or more."
-    verb = "gains" if len(flat) == 1 else "gain"
-    more = f" and {len(flat) - LISTED} more" if len(flat) > LISTED else ""
-    return (
-        f"{sentence}; {len(flat)} of {plural(len(values) - 1, 'step')} {verb} less than {FLAT} and "
-        f"may be redundant: {', '.join(flat[:LISTED])}{more}."
-    )
+    return f"{sentence}." if gain <= FLAT else "; ".join([sentence, *_steps(values, names)]) + "."
+
+
+def _steps(values: NDArray[np.float64], names: list[str]) -> list[str]:
+    """Tell steps that add little from those at which Q falls."""
+    steps = np.diff(values)
+    fallen = [names[at] for at in drops(values, tolerance=FLAT)]
+    slow = [name for name, step in zip(names[1:], steps, strict=True) if -FLAT <= step < FLAT]
+    told = []
+    if len(slow) + len(fallen) == len(steps):
+        told.append(f"no single step gains {FLAT} or more")
+    elif slow:
+        verb = "gains" if len(slow) == 1 else "gain"
+        told.append(
+            f"{len(slow)} of {plural(len(steps), 'step')} {verb} less than {FLAT} and may be "
+            f"redundant: {_listed(slow)}"
+        )
+    elif not fallen:
+        told.append(f"every layer adds {FLAT} or more")
+    return [*told, f"Q falls by more than {FLAT} at {_listed(fallen)}"] if fallen else told
+
+
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return f"{', '.join(names[:LISTED])}{more}"
 
 
 def _shorten(text: str, width: int) -> str:

@@ -14,6 +14,7 @@ from graphs.errors import DataError
 from pipeline.data.images import ImageData, hash_arrays
 from pipeline.data.labels import check_labels, name_classes
 from pipeline.data.normalization import parse_normalization
+from pipeline.data.splits import note_other_split
 
 LAYOUTS = "uint8 (n, H, W, C) or (n, H, W), or float (n, C, H, W), with C = 1 or 3"
 # Every third digit of a class, in the order of the file, is a test image.
@@ -186,9 +187,10 @@ def open_npz(path: Path, *, split: str) -> ArraySource:
         reason = "not an archive" if isinstance(error, ValueError) else error
         if isinstance(error, OSError) and error.strerror:
             reason = error.strerror
-        raise DataError(
-            f"{path} is no readable .npz file ({reason})", "write it again with np.savez"
-        ) from error
+        remedy = "write it again with np.savez"
+        if path.suffix == ".parquet":
+            remedy = "use --dataset parquet for it"
+        raise DataError(f"{path} is no readable .npz file ({reason})", remedy) from error
     return build_array_source(x, y, label_names=names, where=str(path))
 
 
@@ -197,6 +199,8 @@ def _pick_pair(
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     for suffix in (f"_{split}", ""):
         if f"x{suffix}" in archive and f"y{suffix}" in archive:
+            if not suffix:
+                note_other_split(path, split=split)
             return archive[f"x{suffix}"], archive[f"y{suffix}"]
     have = ", ".join(archive.files) or "nothing"
     raise DataError(

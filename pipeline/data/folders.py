@@ -203,7 +203,7 @@ def _build(
     if empty:
         raise DataError(
             f"{root / folders[min(empty)]} has no images ({', '.join(IMG_EXTENSIONS)})",
-            "add images or remove the folder",
+            "check --data: images are expected in one folder a class, such as test/cat/01.png",
         )
     files = tuple(Path(file).relative_to(root).as_posix() for file, _ in found)
     decoder = probe_decoder(_name(root, files, 0), channels=channels, prepare=prepare)

@@ -47,7 +47,8 @@ def load_data(
         Where the files are; every set but ``digits`` needs it.
     split : str
         ``train`` or ``test``; folders and Parquet files may have others. A single Parquet file
-        or a pair ``x``, ``y`` is read whatever the split.
+        or a pair ``x``, ``y`` is read whatever the split; a note says so where the file's name
+        begins with another.
     normalize : str
         A name or numbers (see `parse_normalization`); ``auto`` takes the statistics of the set
         where it has some, else none.

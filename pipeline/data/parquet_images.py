@@ -15,7 +15,13 @@ from graphs.errors import DataError
 from pipeline.data.decoding import EncodedImage, ImageDecoder, ResizeCrop, probe_decoder
 from pipeline.data.labels import name_classes
 from pipeline.data.parquet_columns import find_columns, number_labels
-from pipeline.data.splits import SPLIT_NAMES, refuse_other_splits, split_names
+from pipeline.data.splits import (
+    SPLIT_NAMES,
+    names_split,
+    note_other_split,
+    refuse_other_splits,
+    split_names,
+)
 
 # Sets of at most this size stay in memory once read; of others a few row groups do.
 KEEP_BYTES = 512 * 2**20
@@ -156,27 +162,18 @@ def find_parts(path: Path, *, split: str) -> list[Path]:
         When there is none.
     """
     if path.is_file():
+        note_other_split(path, split=split)
         return [path]
     files = sorted(path.rglob("*.parquet"))
     if not files:
         raise DataError(f"{path} has no .parquet files", "check --data")
     for name in split_names(split):
-        chosen = [file for file in files if _names_split(file, name)]
+        chosen = [file for file in files if names_split(file, name)]
         if chosen:
             return chosen
-    found = {name for name in SPLIT_NAMES for file in files if _names_split(file, name)}
+    found = {name for name in SPLIT_NAMES for file in files if names_split(file, name)}
     refuse_other_splits(path, split=split, found=found)
     return files
-
-
-def _names_split(file: Path, name: str) -> bool:
-    # test.parquet, test-00000-of-00002.parquet, test_0.parquet, test/0000.parquet
-    stem = file.stem.lower()
-    return (
-        stem == name
-        or stem.startswith((f"{name}-", f"{name}_", f"{name}."))
-        or (file.parent.name.lower() == name)
-    )
 
 
 def _open(path: Path) -> pq.ParquetFile:

@@ -85,7 +85,7 @@ def load_model(
     if choice == "default":
         raise WeightsError(f"{name} has no default weights", "give a file or 'random'")
     if choice is not None:
-        load_weights(model, Path(choice).expanduser())
+        load_weights(model, Path(choice).expanduser(), name=name)
     return model.eval()
 
 

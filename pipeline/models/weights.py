@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from graphs.errors import WeightsError
+from pipeline.console import plural
 
 NESTING_KEYS = (
     "state_dict",
@@ -34,6 +35,7 @@ SYNONYMS = (("fc", "linear", "classifier", "head"), ("shortcut", "downsample"))
 _PROFILER_KEYS = ("total_ops", "total_params")
 
 _SHOWN = 4
+_KERNEL_AXES = 4  # filters, channels, height, width
 
 
 def read_state_dict(path: Path) -> dict[str, Tensor]:
@@ -80,7 +82,8 @@ def read_content(path: Path) -> Any:
 
 def _not_torch(path: Path) -> WeightsError:
     return WeightsError(
-        f"{path} is not a whole file of torch.save", "download or save the weights again"
+        f"{path} is not a whole file of torch.save",
+        "check --weights, or download or save the weights again",
     )
 
 
@@ -101,7 +104,7 @@ def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
     )
 
 
-def load_weights(model: nn.Module, path: Path) -> None:
+def load_weights(model: nn.Module, path: Path, *, name: str | None = None) -> None:
     """Load a file into a network; every name and shape must fit.
 
     Prefixes that all names share (``module.``) and other names of the classifier (``fc``,
@@ -113,16 +116,20 @@ def load_weights(model: nn.Module, path: Path) -> None:
         Changed in place.
     path : Path
         A file of `torch.save`.
+    name : str, optional
+        What the network was asked for as, for messages; without it, its class.
 
     Raises
     ------
     WeightsError
         When the file cannot be read, or keys are missing, unexpected or of another shape.
     """
-    fit_weights(model, read_state_dict(path), path)
+    fit_weights(model, read_state_dict(path), path, name=name)
 
 
-def fit_weights(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+def fit_weights(
+    model: nn.Module, state: Mapping[str, Tensor], path: Path, *, name: str | None = None
+) -> None:
     """Load tensors by name, as `load_weights` does.
 
     Parameters
@@ -133,6 +140,8 @@ def fit_weights(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> No
         A state dict.
     path : Path
         Where it was read, for messages.
+    name : str, optional
+        As in `load_weights`.
 
     Raises
     ------
@@ -145,6 +154,7 @@ def fit_weights(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> No
     given = {k: v for k, v in own.items() if k.endswith("num_batches_tracked")} | given
     missing = [key for key in own if key not in given]
     unexpected = [key for key in given if key not in own]
+    _check_channels(given, own, path)
     wrong = [
         f"{key} {_shape(value)} instead of {_shape(own[key])}"
         for key, value in given.items()
@@ -154,10 +164,28 @@ def fit_weights(model: nn.Module, state: Mapping[str, Tensor], path: Path) -> No
     listed = "; ".join(f"{what}: {_shorten(keys)}" for what, keys in parts if keys)
     if listed:
         raise WeightsError(
-            f"{path} does not fit {type(model).__name__}: {listed}",
+            f"{path} does not fit {name or type(model).__name__}: {listed}",
             "check the model's name, its number of classes and the shape of its input",
         )
     model.load_state_dict(given)
+
+
+def _check_channels(given: Mapping[str, Tensor], own: Mapping[str, Tensor], path: Path) -> None:
+    """Say plainly that weights are for images with another number of channels.
+
+    Only where all else fits: the number is that of the values in which one kernel differs.
+    """
+    wrong = [key for key in own if key in given and given[key].shape != own[key].shape]
+    if len(wrong) != 1 or given.keys() != own.keys():
+        return
+    have, need = own[wrong[0]].shape, given[wrong[0]].shape
+    if len(have) != len(need) or len(have) != _KERNEL_AXES or have[2:] != need[2:]:
+        return
+    if have[0] == need[0] and {have[1], need[1]} == {1, 3}:
+        raise WeightsError(
+            f"{path} is for images with {plural(need[1], 'channel')}, these have {have[1]}",
+            "give images that the network was trained for, or other weights",
+        )
 
 
 def translate_names(given: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -266,14 +266,17 @@ the last, fc, goes from 0.10 to 0.70.'
         told += "no accuracy is known: the network gives no logits."
     else:
         before, after = start["accuracy"].iloc[0], end["accuracy"].iloc[0]
+        told += f"accuracy goes from {before:.2f} to {after:.2f}"
         # ranks of few epochs take few values: 0.8 is one of them
         near = layers["spearman"].round(6) >= FOLLOWS
         follows = layers.loc[near & (layers["moved"] > STAYS), "layer"].tolist()
         more = f" and {len(follows) - LISTED} more" if len(follows) > LISTED else ""
         names = f": {', '.join(follows[:LISTED])}{more}" if follows else ""
         told += (
-            f"accuracy goes from {before:.2f} to {after:.2f}. Q of {len(follows)} of "
-            f"{len(layers)} layers follows it (rank correlation {FOLLOWS:.2f} or more){names}."
+            f". Q of {len(follows)} of {len(layers)} layers follows it "
+            f"(rank correlation {FOLLOWS:.2f} or more){names}."
+            if after > before
+            else ": it does not rise, so there is nothing for Q to follow."
         )
     q_start, q_end = start["modularity"].to_numpy(), end["modularity"].to_numpy()
     moved = float(layers["moved"].iloc[0])

@@ -15,7 +15,7 @@ from pipeline.console import log, plural, progress_bar
 from pipeline.devices import format_bytes, memory_budget
 from pipeline.figures import save_panels
 from pipeline.graph_sets import GraphSet
-from pipeline.near_names import near_names
+from pipeline.near_names import suggest
 from pipeline.options import Machine, Work
 from pipeline.studies.folder import StudyFolder
 from pipeline.studies.stored import (
@@ -94,8 +94,12 @@ def study_tsne(
     write_table(places, folder.table("tsne"), "tsne")
     summary = summarize(places, {at: layer_modularity(item, at) for at in chosen})
     title = f"{source_title(item)}  ·  t-SNE of {plural(item.n_nodes, 'sample')}"
+    if len(sets) > 1:
+        title += f"  ·  repeat {repeat}"
     files = _draw(folder, places, summary, title=title)
     sentence = read_pictures(summary)
+    if len(sets) > 1:
+        sentence += f" This is repeat {repeat}; the run's table has the means of {len(sets)}."
     parameters = {
         "run": run_name(item),
         "layers": chosen,
@@ -138,10 +142,9 @@ def choose_layers(given: str | None, names: list[str]) -> list[int]:
         elif word.isdecimal() and int(word) < len(names):
             found.add(int(word))
         else:
-            near = ", ".join(near_names(word, names))
             raise LayerError(
                 f"the run has no layer {word!r}",
-                f"give indices from 0 to {len(names) - 1}, or names; near names: {near}",
+                f"give indices from 0 to {len(names) - 1}, or names; {suggest(word, names)}",
             )
     if not found:
         raise LayerError(f"--layers {given!r} names no layer", "give indices or names: 0,4,9")
@@ -228,6 +231,8 @@ def _draw(
         figure.suptitle(title, x=0.01, ha="left")
 
     columns = min(3, len(titles))
+    if columns == 1:  # too narrow for one line
+        title = title.replace("  ·  ", "\n", 1)
     size = (3.4 * columns + 1.6, 3.5 * -(-len(titles) // columns) + 0.5)
     return save_panels(folder.figures / "tsne", draw, size=size)
 

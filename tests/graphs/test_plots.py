@@ -97,6 +97,12 @@ def test_curve_draws_the_mean_and_one_standard_deviation(ax):
     assert len(np.unique(render(ax))) > 10
 
 
+def test_one_line_alone_is_not_called_clean(ax):
+    plot_curve(layer_table({"clean": [0.1, 0.5]}), ax)
+    assert texts(ax.get_legend()) == ["mean ± SD, 3 repeats"]
+    assert ax.get_legend().get_title().get_text() == ""
+
+
 def test_one_line_of_one_repeat_needs_no_legend_and_has_no_band(ax):
     plot_curve(layer_table({"clean": [0.1, 0.5]}, repeats=1), ax)
     assert ax.get_legend() is None
@@ -148,7 +154,7 @@ def test_published_curve_lies_behind_in_grey_with_its_source(ax, curves_file):
     assert grey.get_zorder() < ours.get_zorder()
     assert grey.get_xdata().tolist() == [0, 1]
     assert grey.get_ydata().tolist() == [0.15, 0.25]
-    assert texts(ax.get_legend()) == ["clean", "ResNet18, CIFAR-10 (Lu et al. 2022)"]
+    assert texts(ax.get_legend()) == ["mean ± SD, 3 repeats", "ResNet18, CIFAR-10 (Lu et al. 2022)"]
 
 
 def test_nothing_published_draws_nothing(ax, curves_file):
@@ -182,7 +188,13 @@ def test_classes_show_the_mean_terms(ax):
     np.testing.assert_allclose(np.reshape(shown, (3, 4)), expected)
     assert [label.get_text() for label in ax.get_yticklabels()] == ["kind 0", "kind 1", "kind 2"]
     assert [label.get_text() for label in ax.get_xticklabels()] == [f"conv{i}" for i in range(4)]
-    assert ax.collections[0].get_cmap().name == "viridis"
+    cmap, norm = ax.collections[0].get_cmap(), ax.collections[0].norm
+    assert min(cmap(norm(0.0))[:3]) > 0.95  # white
+    above, below = cmap(norm(0.1)), cmap(norm(-0.1))
+    assert above[0] > above[2]
+    assert below[2] > below[0]
+    # 0 / 10 - 2 / 100 + 0.01 is the only part below 0, up to rounding 0 / 10 - 1 / 100 + 0.01 = 0
+    assert ax.collections[1].get_offsets()[:, 1].tolist()[-1:] == [2 + 0.5]
     assert len(np.unique(render(ax))) > 10
 
 

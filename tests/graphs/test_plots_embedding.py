@@ -36,6 +36,17 @@ def test_a_sample_has_the_colour_of_its_class():
     assert ax.collections[0].get_offsets()[0].tolist() == [table["x"].iloc[0], table["y"].iloc[0]]
 
 
+def test_samples_begin_below_the_title_in_a_square():
+    table = places(3, layers=1).assign(x=lambda rows: rows["x"] * 4)
+    ax = plot_samples(table)
+    extent = table["x"].max() - table["x"].min()
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    assert (right - left, top - bottom) == pytest.approx((1.08 * extent, 1.08 * extent))
+    assert top - table["y"].max() == pytest.approx(0.04 * extent)
+    assert (ax.get_aspect(), ax.get_adjustable()) == (1.0, "box")
+    plot_samples(table.assign(x=0.0, y=0.0))
+
+
 @pytest.mark.parametrize("classes", [2, 10, 20, 21, 50])
 def test_classes_have_colours_of_their_own(classes):
     colors = class_colors(places(classes))

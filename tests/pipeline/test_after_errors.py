@@ -208,10 +208,10 @@ def test_weights_of_another_network(command, data_folder, tmp_path):
     argv = ["run", *images, "--weights", weights, *SMALL, "--out", tmp_path / "out"]
     status, _, error = command([*argv, "--model", "resnet32"])
     assert status == 1
-    assert "does not fit ResNet: missing: layer1.3.conv1.weight" in error
+    assert "does not fit resnet32: missing: layer1.3.conv1.weight" in error
     status, _, error = command([*argv, "--model", "resnet14"])
     assert status == 1
-    assert "does not fit ResNet: unexpected: layer1.2.conv1.weight" in error
+    assert "does not fit resnet14: unexpected: layer1.2.conv1.weight" in error
     assert not (tmp_path / "out").exists()
 
 

@@ -13,6 +13,8 @@ import pytest
 from pipeline.cli import COMMANDS, main
 
 ROOT = Path(__file__).parents[2]
+# the command line, which says when it begins
+LOADS = "from pipeline.cli import main\nprint(flush=True)\nmain()"
 
 
 def run_python(*arguments, **options):
@@ -161,6 +163,65 @@ def test_interrupted_runs_leave_with_130_and_go_on(tmp_path):
     assert rest.splitlines()[-1] == "stratagraph: interrupted; the same command goes on from here"
     assert list(out.rglob("*.tmp")) == []
     assert run_python(*command).returncode == 0
+
+
+@pytest.mark.parametrize("moment", [0.1, 0.3, 1.0, 3.0])
+def test_interrupted_while_modules_load(tmp_path, moment):
+    command = ["run", "--model", "resnet32", "--samples", "596", "--out", str(tmp_path / "run")]
+    with subprocess.Popen(
+        [sys.executable, "-c", LOADS, *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as child:
+        child.stdout.readline()
+        time.sleep(moment)
+        child.send_signal(signal.SIGINT)
+        error = child.stderr.read()
+    assert child.returncode == 130, error
+    assert error.splitlines()[-1] == "stratagraph: interrupted; the same command goes on from here"
+    assert "Traceback" not in error
+
+
+def test_ctrl_c_stays_ignored_where_it_was():
+    with subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            f"import signal; signal.signal(2, signal.SIG_IGN)\n{LOADS}",
+            "bench",
+            "--help",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        child.stdout.readline()
+        child.send_signal(signal.SIGINT)
+        assert "Time stratagraph" in child.stdout.read()
+    assert child.returncode == 0
+
+
+def test_main_leaves_the_handler_of_its_process_alone(capsys):
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(SystemExit):
+        main(["export", "nowhere"])
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_interrupt_that_an_import_turned_into_an_error(capsys, monkeypatch):
+    def stopped() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt as stop:
+            raise ImportError("initialization failed") from stop
+
+    monkeypatch.setattr("pipeline.export_command.export_graphs", stopped)
+    with pytest.raises(SystemExit) as status:
+        main(["export"])
+    assert status.value.code == 130
+    assert capsys.readouterr().err == (
+        "stratagraph: interrupted; the same command goes on from here\n"
+    )
 
 
 def test_inspect_lists_the_layers(capsys):

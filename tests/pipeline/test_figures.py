@@ -53,6 +53,9 @@ def test_figures_are_drawn_the_same_twice(tmp_path, published):
     assert sorted(names) == ["classes.png", "classes.svg", "curve.png", "curve.svg"]
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    title = "resnet18, cifar10-exact/a.parquet  ·  60 samples, k = 3"
+    assert title in (tmp_path / "a" / "curve.svg").read_text()
+    assert title in (tmp_path / "a" / "classes.svg").read_text()
     picture = imread(tmp_path / "a" / "curve.png")
     assert picture.shape[0] > 400
     assert len({tuple(pixel) for row in picture[::7] for pixel in row[::7]}) > 20

@@ -93,7 +93,7 @@ def test_no_class_folders(tmp_path):
 
 def test_empty_class(pets):
     (pets / "test" / "ant").mkdir()
-    with pytest.raises(DataError, match=r"ant has no images .*; add images or remove the folder"):
+    with pytest.raises(DataError, match=r"ant has no images .*; check --data: images are expected"):
         load_data("imagefolder", path=pets)
 
 

@@ -246,3 +246,22 @@ def test_real_cifar10():
     images = train.images(range(len(train)))
     np.testing.assert_allclose(images.mean((0, 2, 3)), [0.4914, 0.4822, 0.4465], atol=5e-3)
     np.testing.assert_allclose(images.std((0, 2, 3)), [0.2470, 0.2435, 0.2616], atol=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "noted"),
+    [
+        ("test.parquet", "train", "name says test, --split train"),
+        ("train-00000-of-00001.parquet", "test", "name says train, --split test"),
+        ("validation.parquet", "test", ""),
+        ("test.parquet", "test", ""),
+        ("digits.parquet", "train", ""),
+    ],
+)
+def test_a_single_file_named_after_another_split_is_noted(tmp_path, caplog, name, split, noted):
+    file = tmp_path / name
+    file.touch()
+    for _ in range(2):
+        assert find_parts(file, split=split) == [file]
+    assert len(caplog.records) == (1 if noted else 0)
+    assert noted in caplog.text

@@ -88,6 +88,20 @@ def test_missing_unexpected_and_wrong_shaped_keys_are_listed(trained, tmp_path):
     assert same(model, load_model("resnet8", seed=2))
 
 
+def test_the_network_is_called_as_it_was_asked_for(trained, tmp_path):
+    path = saved(trained.state_dict(), tmp_path)
+    with pytest.raises(WeightsError, match=r"does not fit resnet14: missing: layer1\.1"):
+        load_model("resnet14", weights=path)
+
+
+@pytest.mark.parametrize(("have", "need"), [(1, "3 channels"), (3, "1 channel")])
+def test_weights_for_other_channels_are_said_to_be(tmp_path, have, need):
+    weights = saved(load_model("resnet8", input_shape=(4 - have, 8, 8)).state_dict(), tmp_path)
+    expected = f"is for images with {need}, these have {have}; give images that the network was"
+    with pytest.raises(WeightsError, match=expected):
+        load_model("resnet8", weights=weights, input_shape=(have, 8, 8))
+
+
 def test_long_lists_are_shortened(tmp_path):
     state = load_model("resnet14").state_dict()
     with pytest.raises(WeightsError, match=r"unexpected: .* and 32 more;") as error:

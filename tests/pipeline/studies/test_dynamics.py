@@ -169,6 +169,17 @@ def test_another_training_is_refused(tmp_path):
         study(tmp_path / "study", recipe=Training(epochs=2, batch_size=256, lr=0.1))
 
 
+@pytest.mark.parametrize("last", [0.5, 0.4])
+def test_a_sentence_where_accuracy_does_not_rise(last):
+    rows = {"epoch": [0, 1, 2], "accuracy": [0.5, 0.3, last], "layer_index": 0, "layer": "fc"}
+    told = read_epochs(pd.DataFrame(rows).assign(modularity=[0.5, 0.3, last]))
+    assert told.startswith(
+        f"From epoch 0 to 2 accuracy goes from 0.50 to {last:.2f}: it does not rise, so there is "
+        "nothing for Q to follow. The first layer, fc, moves"
+    )
+    assert "follows it" not in told
+
+
 def test_a_sentence_without_accuracy():
     rows = {"epoch": [0, 1], "accuracy": np.nan, "layer_index": 0, "layer": "fc"}
     told = read_epochs(pd.DataFrame(rows).assign(modularity=[0.1, 0.12]))

@@ -57,6 +57,8 @@ def test_what_is_left_behind(run, study):
     for value in q:
         assert f"Q = {value:.2f}".replace("-", "−") in picture
     assert "digits" in picture
+    assert "repeat 0" in picture
+    assert record["reading"].endswith("This is repeat 0; the run's table has the means of 2.")
 
 
 @pytest.mark.parametrize("at", [0, 2])
@@ -113,6 +115,7 @@ def test_layers_are_indices_or_names():
     assert choose_layers(" layer1.1, 0,0,", names) == [0, 2]
     for given, said in (
         ("layer1.2", "no layer 'layer1.2'; give indices from 0 to 2, or names; near names: layer1"),
+        ("nope", "or names; no name is near; there are stem, layer1.0, layer1.1"),
         ("3", "no layer '3'"),
         ("-1", "no layer '-1'"),
         (" , ", "names no layer; give indices or names"),
