@@ -79,7 +79,10 @@ def measure_passing(
 
 @contextmanager
 def each_note_once() -> Iterator[None]:
-    """Keep the stages from saying of every variant what is true of all."""
+    """Keep the stages from saying of every variant what is true of all.
+
+    The log is filtered inside: what was said once is not said again.
+    """
     told: set[str] = set()
 
     def is_new(record: logging.LogRecord) -> bool:
