@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from graphs.correlations import rank_correlation
 from graphs.frames import require_columns
@@ -112,6 +112,7 @@ def plot_single_layers(single: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.axvline(0, color="0.85", linewidth=1, zorder=0)
     ax.axhline(0, color="0.85", linewidth=1, zorder=0)
     ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
+    ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.set_xlabel("what the layer adds to Q")
     ax.set_ylabel("points of accuracy lost without it")
     rho = rank_correlation(single["gain"], single["accuracy_lost"])

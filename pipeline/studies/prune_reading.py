@@ -41,8 +41,9 @@ def read_comparison(table: pd.DataFrame, single: pd.DataFrame, *, epochs: int) -
         for _, row in cut.sort_values("tuned", ascending=False, kind="stable").iterrows()
     )
     plural = "s" if epochs > 1 else ""
+    low, high = (f"{share:.0%}" for share in (cut["macs_left"].min(), cut["macs_left"].max()))
     text = (
-        f"At {cut['macs_left'].min():.0%} to {cut['macs_left'].max():.0%} of the "
+        f"At {low if low == high else f'{low} to {high}'} of the "
         f"multiply-accumulates and after {epochs} epoch{plural} of tuning the accuracy is: "
         f"{ended}; the whole network, tuned alike, {whole['tuned']:.1%}. Best is "
         f"{best['criterion']}{sure}."
