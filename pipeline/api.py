@@ -31,8 +31,9 @@ from pipeline.layer_info import LayerInfo, Pool
 from pipeline.linking import find_neighbours
 from pipeline.models import load_model
 from pipeline.options import Neighbours
+from pipeline.pruning.choosing import choose_by_rule
 from pipeline.pruning.plan import Plan, Surgery
-from pipeline.pruning.planning import choose_by_rule, make_plan
+from pipeline.pruning.planning import make_plan
 from pipeline.pruning.rules import Rule, RuleName
 from pipeline.pruning.subject import open_analyzed
 from pipeline.stage1_activations import VARIANT, check_classes

@@ -9,18 +9,18 @@ from graphs.places import resolve_folder
 from pipeline.console import log
 from pipeline.devices import require_writable, resolve_device
 from pipeline.options import Network
-from pipeline.pruning.comparing import compare_criteria
-from pipeline.pruning.options import Alone, Goal, check_options, stage_counts
-from pipeline.pruning.plan import write_plan
-from pipeline.pruning.plan_table import show_plan
-from pipeline.pruning.planning import (
+from pipeline.pruning.choosing import (
     DRAWS,
     Choice,
     choose_by_counts,
     choose_by_rule,
     choose_by_scores,
-    make_plan,
 )
+from pipeline.pruning.comparing import compare_criteria
+from pipeline.pruning.options import Alone, Goal, check_options, stage_counts
+from pipeline.pruning.plan import write_plan
+from pipeline.pruning.plan_table import show_plan
+from pipeline.pruning.planning import make_plan
 from pipeline.pruning.rules import Rule
 from pipeline.pruning.saved import is_saved, read_architecture
 from pipeline.pruning.scoring import score_matrix, score_subject

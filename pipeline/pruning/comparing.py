@@ -12,8 +12,8 @@ from graphs.tables import write_table
 from pipeline.console import log
 from pipeline.figures import save_figure
 from pipeline.pruning.budget import Budget
+from pipeline.pruning.choosing import choose_removed
 from pipeline.pruning.parts import Part
-from pipeline.pruning.planning import choose_removed
 from pipeline.pruning.profile import count_macs
 from pipeline.pruning.scoring import score_matrix, score_subject
 from pipeline.pruning.subject import Subject

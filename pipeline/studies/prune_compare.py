@@ -19,10 +19,11 @@ from pipeline.figures import caption, save_panels
 from pipeline.options import Machine, Work
 from pipeline.prune_command import OtherImages, open_scene
 from pipeline.pruning.budget import Budget
+from pipeline.pruning.choosing import choose_by_scores
 from pipeline.pruning.criteria import choose_criteria
 from pipeline.pruning.folder import PruneFolder
 from pipeline.pruning.plan import Plan, follow_plan, write_plan
-from pipeline.pruning.planning import choose_by_scores, make_plan
+from pipeline.pruning.planning import make_plan
 from pipeline.pruning.scoring import score_matrix, score_subject
 from pipeline.pruning.steps import Scene, take_steps
 from pipeline.pruning.subject import Subject, open_run

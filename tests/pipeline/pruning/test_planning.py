@@ -10,14 +10,10 @@ from graphs.errors import PlanError
 from pipeline.models import load_model
 from pipeline.options import Network
 from pipeline.pruning.budget import Budget
+from pipeline.pruning.choosing import choose_by_counts, choose_by_rule, choose_by_scores
 from pipeline.pruning.parts import find_parts
 from pipeline.pruning.plan import follow_plan, protect, read_plan, write_plan
-from pipeline.pruning.planning import (
-    choose_by_counts,
-    choose_by_rule,
-    choose_by_scores,
-    make_plan,
-)
+from pipeline.pruning.planning import make_plan
 from pipeline.pruning.rules import Rule
 from pipeline.pruning.subject import open_network
 

@@ -43,7 +43,9 @@ def test_a_threshold_outside_the_curve(threshold, said):
 
 
 def test_any_maximum_has_a_range():
-    Rule(name="running_maximum", threshold=9).check(CURVE)
+    rule = Rule(name="running_maximum", threshold=9)
+    rule.check(CURVE)
+    assert rule(CURVE).tolist() == [0, 1, 3]
 
 
 def test_spread_is_the_deviation_over_curves_and_names_what_hangs_on_a_hair():
