@@ -98,7 +98,7 @@ def test_what_is_no_network_no_data_and_no_figure_is_named(arrays):
             ResourceError,
             r"60 samples x 2 layers are .*, memory is .*; raise mem",
         ),
-        ({"layers": "conv*"}, LayerError, "near names"),
+        ({"layers": "conv*"}, LayerError, "stratagraph inspect"),
     ],
 )
 def test_what_cannot_be_done_is_named(arrays, options, error, message):
