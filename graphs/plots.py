@@ -152,8 +152,7 @@ def plot_classes(classes: pd.DataFrame, ax: Axes | None = None) -> Axes:
         yticklabels=_thin([_shorten(str(name)) for name in names], limit=50),
     )
     # white is 0 in the middle of the palette; the bar ends where the values do
-    bar = ax.collections[0].colorbar
-    if bar is not None:
+    if bar := ax.collections[0].colorbar:
         bar.ax.set_ylim(min(0.0, float(np.nanmin(values))), reach)
     below, at = np.nonzero(values < 0)
     ax.scatter(at + 0.5, below + 0.5, marker="_", s=24, color="0.35", linewidths=1)

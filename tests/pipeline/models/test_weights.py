@@ -120,7 +120,9 @@ def test_missing_file(tmp_path):
 def test_not_a_torch_file(content, tmp_path):
     path = tmp_path / "weights.pt"
     path.write_bytes(content)
-    with pytest.raises(WeightsError, match=r"is not a whole file of torch\.save; download"):
+    with pytest.raises(
+        WeightsError, match=r"is not a whole file of torch\.save; check --weights, or download"
+    ):
         read_state_dict(path)
 
 
