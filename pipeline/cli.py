@@ -157,9 +157,14 @@ def _launch(tokens: Sequence[str], begin: Callable[[], None]) -> int:
         debug
             Show where in the program an error arose.
         """
-        # the command's modules are imported here, which takes seconds
-        command, bound, _ = app.parse_args(rest)
-        return _run(lambda: command(*bound.args, **bound.kwargs), begin, debug=debug)
+
+        def command() -> object:
+            # the command's modules are imported here, which takes seconds, and options checked
+            function, bound, _ = app.parse_args(rest)
+            begin()
+            return function(*bound.args, **bound.kwargs)
+
+        return _run(command, debug=debug)
 
     try:
         status: int = app.meta(tokens, result_action="return_value", exit_on_error=False)
@@ -168,13 +173,16 @@ def _launch(tokens: Sequence[str], begin: Callable[[], None]) -> int:
     return status
 
 
-def _run(command: Callable[[], object], begin: Callable[[], None], *, debug: bool) -> int:
+def _run(command: Callable[[], object], *, debug: bool) -> int:
+    from cyclopts import CycloptsError
+
     show_notes()
     try:
-        begin()
         result = command()
     except KeyboardInterrupt:
         return _interrupted()
+    except CycloptsError:
+        raise  # wrong usage
     except Exception as error:  # noqa: BLE001 (the last stop: a fault of ours is one line too)
         if caused_by_interrupt(error):
             return _interrupted()
