@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 
+from graphs.errors import PlanError
 from graphs.neighbors import Device
 from graphs.places import resolve_folder
 from pipeline.console import log
@@ -18,7 +19,7 @@ from pipeline.pruning.choosing import (
 )
 from pipeline.pruning.comparing import compare_criteria
 from pipeline.pruning.options import Alone, Goal, check_options, stage_counts
-from pipeline.pruning.plan import write_plan
+from pipeline.pruning.plan import read_plan, write_plan
 from pipeline.pruning.plan_table import show_plan
 from pipeline.pruning.planning import make_plan
 from pipeline.pruning.rules import Rule
@@ -76,6 +77,7 @@ def plan_pruning(
     check_options(run, alone, goal)
     path = out or (resolve_folder(run) / NAME if run else Path(NAME))
     require_writable(path.parent)
+    _require_plan_or_nothing(path)
     subject = _open(run, alone)
     place = resolve_device(device)
     if goal.criterion == "all":
@@ -86,6 +88,20 @@ def plan_pruning(
     write_plan(plan, path)
     log.info("%s", show_plan(plan))
     return path
+
+
+def _require_plan_or_nothing(path: Path) -> None:
+    """Replace no file but an earlier plan, and say so."""
+    if not path.exists():
+        return
+    try:
+        read_plan(path)
+    except PlanError as error:
+        raise PlanError(
+            f"{path} is there already and is no plan of this version",
+            "choose another --out, or remove it",
+        ) from error
+    log.warning("the plan %s is replaced", path)
 
 
 def _open(run: Path | None, alone: Alone) -> Subject:

@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 from graphs.errors import PlanError
 from pipeline.pruning.parts import Part
 
+_NOISE = 1e-9  # 1 - 0.7 is 0.3
+
 Quantity = Literal["macs", "params", "latency", "layers"]
 
 
@@ -100,15 +102,22 @@ def meet_budget(
                 f"give {len(order)} or fewer",
             )
         return list(order[: int(budget.value)])
+    if not order:
+        raise PlanError(
+            f"--{budget.quantity} {budget.value:g} cannot be met: no layer can go",
+            "take another criterion or network",
+        )
     closest = left(order)
-    if closest > budget.value:
+    if closest > budget.value + _NOISE:
         raise PlanError(
             f"--{budget.quantity} {budget.value:g} cannot be met: without the {len(order)} layers "
             f"that can go {closest:.3f} is left",
-            f"give {math.ceil(closest * 100) / 100:g} or more",
+            f"give {math.ceil((closest - _NOISE) * 100) / 100:g} or more",
         )
     low, high = 0, len(order)  # with `low` layers gone too much is left, with `high` it is met
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if left(order[:middle]) <= budget.value else (middle, high)
+        low, high = (
+            (low, middle) if left(order[:middle]) <= budget.value + _NOISE else (middle, high)
+        )
     return list(order[:high])

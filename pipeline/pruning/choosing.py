@@ -39,6 +39,8 @@ class Choice:
         Further figures of each layer.
     warnings : list of str
         What to know.
+    unsure : sequence of str
+        Layers nearer to the other decision than its spread.
     """
 
     rule: str
@@ -47,6 +49,7 @@ class Choice:
     scores: NDArray[np.float64]
     columns: dict[str, NDArray[np.float64]]
     warnings: list[str]
+    unsure: Sequence[str] = ()
 
 
 def choose_by_rule(subject: Subject, rule: Rule, *, draws: int = DRAWS, seed: int = 0) -> Choice:
@@ -81,27 +84,20 @@ def choose_by_rule(subject: Subject, rule: Rule, *, draws: int = DRAWS, seed: in
     drawn = _draw_curves(subject, draws=draws, seed=seed)
     if drawn is not None:
         columns["removed_in_bootstrap"] = removal_rates(drawn, rule)
-        # of single node sets, as the repeats are; that of the mean curve is smaller
         columns["margin_spread"] = spread_of_margins(rule, drawn)
     else:
-        columns["margin_spread"] = spread_of_margins(rule, subject.curves)
-    free = [part for part in subject.parts if not part.problem]
-    places = [part.index for part in free]
-    unsure = on_a_hair(
-        [part.name for part in free],
-        columns["margin"][places],
-        columns["margin_spread"][places],
-    )
-    warnings = [] if not unsure else [
-        f"nearer to the other decision than its spread: {', '.join(unsure)}"
-    ]  # fmt: skip
+        # of the mean curve, as the bootstrap's is
+        count = len(subject.curves)
+        columns["margin_spread"] = spread_of_margins(rule, subject.curves) / np.sqrt(count)
+    names = [part.name for part in subject.parts]
     return Choice(
         rule=rule.name,
         settings={key: value for key, value in asdict(rule).items() if key != "name"},
         kept=rule(mean).tolist(),
         scores=mean,
         columns=columns,
-        warnings=warnings,
+        warnings=[],
+        unsure=on_a_hair(names, columns["margin"], columns["margin_spread"]),
     )
 
 

@@ -105,7 +105,24 @@ def read_plan(path: Path) -> Plan:
     missing = sorted(names - content.keys())
     if missing:
         raise PlanError(f"the plan {path} has no {missing[0]!r}", "make the plan again")
-    return Plan(**{name: content[name] for name in names})
+    plan = Plan(**{name: content[name] for name in names})
+    _check_layers(plan, path)
+    return plan
+
+
+def _check_layers(plan: Plan, path: Path) -> None:
+    """Refuse a plan whose lists were edited so that they contradict one another."""
+    try:
+        layers = [layer["name"] for layer in plan.layers]
+        both = sorted([*plan.kept, *plan.removed])
+        complete = all({"shape", "parameters", "macs"} <= layer.keys() for layer in plan.layers)
+    except (TypeError, KeyError, AttributeError):
+        both, layers, complete = [], [""], False
+    if both != sorted(layers) or not complete:
+        raise PlanError(
+            f"the plan {path} does not say of each layer whether it is kept or removed",
+            "make the plan again",
+        )
 
 
 def follow_plan(model: nn.Module, plan: Plan, *, seed: int = 0) -> Pruned:
@@ -137,6 +154,14 @@ def follow_plan(model: nn.Module, plan: Plan, *, seed: int = 0) -> Pruned:
             f"({', '.join(names[:3])} ...)",
             "give the network that the plan was made for, or make a plan for this one",
         )
+    for part, layer in zip(parts, plan.layers, strict=True):
+        now = {"shape": list(part.shape), "parameters": part.parameters, "macs": part.macs}
+        for key, value in now.items():
+            if layer[key] != value:
+                raise PlanError(
+                    f"{part.name} has {key} {value}, in the plan for {plan.model} {layer[key]}",
+                    "give the network that the plan was made for, or make a plan for this one",
+                )
     return cut(
         model, parts, kept=plan.kept, surgery=plan.surgery, shape=plan.input_shape, seed=seed
     )
@@ -171,7 +196,8 @@ def protect(
         Positions that the rule keeps.
     surgery : {"identity", "depth"}
         With ``identity`` every layer stays that cannot be replaced by it. With ``depth`` a stage
-        can lose the block that changes the shape, but not all blocks.
+        can lose the layer that changes the shape, but not all layers. No stage of blocks is left
+        empty by either.
     scores : sequence of float, length L
         Which of them stays in a stage that would lose all: the one with the highest.
 
@@ -181,14 +207,12 @@ def protect(
         The layers that stay, by depth, and the reason for each that the rule removes.
     """
     chosen, protected = set(kept), {}
-    stages = find_stages(parts) if surgery == "depth" else []
+    of_blocks = any(part.kind == "block" for part in parts)
+    stages = find_stages(parts) if surgery == "depth" or of_blocks else []
     inside = {part.index for stage in stages for part in stage}
     for part in parts:
-        if (
-            part.index not in chosen
-            and part.problem
-            and (part.index not in inside or not part.index)
-        ):
+        movable = surgery == "depth" and part.index in inside and part.index > 0
+        if part.index not in chosen and part.problem and not movable:
             protected[part.name] = part.problem
             chosen.add(part.index)
     for stage in stages:

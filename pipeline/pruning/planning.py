@@ -80,8 +80,15 @@ def make_plan(
         latency=time_both(subject.model, smaller, subject.input_shape, device=device),
         device=device_title(device),
         layers=[_describe(part, choice, kept=part.name in kept) for part in parts],
-        warnings=choice.warnings,
+        warnings=[*choice.warnings, *_on_a_hair(parts, choice, surgery)],
     )
+
+
+def _on_a_hair(parts: Sequence[Part], choice: Choice, surgery: Surgery) -> list[str]:
+    """Name the layers whose decision is unsure, of those that this surgery can remove."""
+    movable = {part.name for part in parts if surgery == "depth" or not part.problem}
+    names = [name for name in choice.unsure if name in movable]
+    return [f"nearer to the other decision than its spread: {', '.join(names)}"] if names else []
 
 
 def time_both(

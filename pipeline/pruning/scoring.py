@@ -1,6 +1,7 @@
 """Criteria for what a plan is made from: a run, a curve or a network alone."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,12 @@ def gather_evidence(subject: Subject, *, seed: int, device: torch.device) -> lis
     machine = Machine(device="cpu" if device.type == "cpu" else "cuda")
     if subject.sets and subject.data is not None:
         return [
-            Evidence.of_set(item, subject.data, subject.model, parts=subject.parts, machine=machine)
+            replace(
+                Evidence.of_set(
+                    item, subject.data, subject.model, parts=subject.parts, machine=machine
+                ),
+                seed=seed,
+            )
             for item in subject.sets
         ]
     curves: list[NDArray[np.float64] | None] = [*subject.curves] or [None]

@@ -114,7 +114,9 @@ def take_steps(scene: Scene, folder: PruneFolder, cuts: Sequence[Pruned]) -> lis
     for step, cut in enumerate(cuts, start=1):
         if last is not None:
             cut.model.load_state_dict(carry_over(last, cut))
-        head = {"step": step, "removed": ",".join(n for n in cut.removed if n not in gone)}
+        # of another depth the plan knows which layers went, the cut only whose places
+        names = scene.plan.removed if len(cuts) == 1 else cut.removed
+        head = {"step": step, "removed": ",".join(n for n in names if n not in gone)}
         where = f"{step:02d}-" if len(cuts) > 1 else ""
         costs = folder.once(f"{where}costs", lambda cut=cut: _cost(scene, cut))  # type: ignore[misc]
         found = folder.once(f"{where}surgery", lambda cut=cut: _accuracy(scene, cut))  # type: ignore[misc]

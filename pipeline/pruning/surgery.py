@@ -22,8 +22,8 @@ class Skip(nn.Module):
     """Stands where a block was that its network calls by name: gives what it is given."""
 
     def forward(self, x: Tensor, *_args: Any, **_kwargs: Any) -> Tensor:
-        """Return the first argument."""
-        return x
+        """Return the first argument, as a copy: what follows may work in place on it."""
+        return x.clone()
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,19 +88,22 @@ def remove_parts(
     """
     members = _members(parts, names)
     images = _random_images(model, input_shape)
-    with bypassed(model, members):
-        expected = _logits(model, images)
+    tried = _disturbed(model)
+    with bypassed(tried, members):
+        expected = _logits(tried, images)
     found = None
     for delete in (True, False):
-        smaller = copy.deepcopy(model).eval()
-        before = dict(smaller.state_dict(keep_vars=True))
-        _cut(smaller, members, delete=delete)
+        trial = copy.deepcopy(tried)
+        _cut(trial, members, delete=delete)
         try:
-            with bypassed(smaller, ()):  # the same kernels
-                found = _logits(smaller, images)
+            with bypassed(trial, ()):  # the same kernels
+                found = _logits(trial, images)
         except ModelError:
             continue  # the network counts the modules of a list: they are replaced instead
-        if torch.equal(found, expected):
+        if torch.equal(found.nan_to_num(), expected.nan_to_num()):
+            smaller = copy.deepcopy(model).eval()
+            before = dict(smaller.state_dict(keep_vars=True))
+            _cut(smaller, members, delete=delete)
             copies = _map_copies(smaller, before)
             return Pruned(model=smaller, removed=tuple(names), copies=copies)
     verb = "does not run" if found is None else "gives something else than expected"
@@ -156,6 +159,22 @@ def configure_depth(
     with bypassed(pruned.model, ()):
         _logits(pruned.model, _random_images(model, input_shape))
     return Pruned(model=pruned.model, removed=pruned.removed, copies=copies)
+
+
+def _disturbed(model: nn.Module) -> nn.Module:
+    """Copy a network and move its weights a little.
+
+    Blocks that begin as the identity (a scale of 0) would make any surgery look right, and the
+    same surgery look different once they are trained.
+    """
+    copied = copy.deepcopy(model).eval()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for value in copied.parameters():
+            if value.is_floating_point():
+                noise = torch.randn(value.shape, generator=generator)
+                value.add_(0.05 * noise.to(value.device, value.dtype))
+    return copied
 
 
 def _members(parts: Sequence[Part], names: Sequence[str]) -> list[str]:
@@ -219,6 +238,11 @@ def _fill(
     for source, target in moves:
         if source is target:
             continue
+        if len(source.members) != len(target.members):
+            raise PlanError(
+                f"layers {source.name} and {target.name} of one stage are built differently",
+                "use --surgery identity",
+            )
         for member, place in zip(source.members, target.members, strict=True):
             for key in (key for key in given if key.startswith(f"{place}.")):
                 name, other = places[key], member + key.removeprefix(place)
@@ -229,7 +253,14 @@ def _fill(
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
         for module in dict.fromkeys(name.rpartition(".")[0] for name in sorted(fresh)):
-            pruned.model.get_submodule(module).reset_parameters()  # type: ignore[operator]
+            owner = pruned.model.get_submodule(module)
+            if not hasattr(owner, "reset_parameters"):
+                raise PlanError(
+                    f"{module} ({type(owner).__name__}) has no reset_parameters() to draw its "
+                    "weights anew",
+                    "use --surgery identity",
+                )
+            owner.reset_parameters()  # type: ignore[operator]
         for name, source_key in values.items():
             own[name].copy_(given[source_key])
     table = pruned.copies.copy()
@@ -242,7 +273,9 @@ def _fill(
 
 
 def _map_copies(smaller: nn.Module, before: dict[str, Tensor]) -> pd.DataFrame:
-    names = {id(tensor): name for name, tensor in before.items()}
+    names: dict[int, str] = {}
+    for name, tensor in before.items():
+        names.setdefault(id(tensor), name)  # of shared ones the first
     rows = [
         {"tensor": name, "source": names[id(tensor)], "state": "kept", "values": tensor.numel()}
         for name, tensor in smaller.state_dict(keep_vars=True).items()

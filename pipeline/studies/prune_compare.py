@@ -172,7 +172,8 @@ def _tune_whole(folder: StudyFolder, scene: Scene) -> dict[str, Any]:
     whole = remove_parts(scene.original, (), (), input_shape=scene.plan.input_shape)
     place = PruneFolder(folder.root / "networks" / "whole", {"removed": []})
     log.info("%s", WHOLE)
-    before, after, tuned = take_steps(scene, place, [whole])
+    whole_plan = replace(scene.plan, kept=[*scene.plan.kept, *scene.plan.removed], removed=[])
+    before, after, tuned = take_steps(replace(scene, plan=whole_plan), place, [whole])
     return _row(WHOLE, before, after, tuned, plan=None, same=WHOLE)
 
 

@@ -49,7 +49,8 @@ def test_a_plan_of_a_run(run, tmp_path):
     assert found == pytest.approx(curve.mean().tolist())
     before = np.maximum.accumulate(found)[:-1]
     for layer, highest in zip(plan.layers[1:], before, strict=True):
-        assert layer["kept"] == (layer["modularity"] > highest or layer["problem"] is not None)
+        stays = layer["modularity"] > highest or layer["name"] in plan.protected
+        assert layer["kept"] == stays
         assert 0 <= layer["removed_in_bootstrap"] <= 1
         assert layer["removed_in_repeats"] in (0, 0.5, 1)
     assert plan.dataset["dataset"] == "digits"
@@ -182,3 +183,26 @@ def test_other_weights_than_the_runs_are_refused(tmp_path):
     torch.save(load_model("resnet14", input_shape=(1, 8, 8), seed=1).state_dict(), weights)
     with pytest.raises(PlanError, match="are not those that .* was made from"):
         plan_pruning(made)
+
+
+def test_only_a_plan_is_replaced(run, tmp_path, capsys):
+    path = plan_pruning(run, goal=GOAL, out=tmp_path / "plan.json")
+    code, said = command([run, "--rule", "running_maximum", "--out", path], capsys)
+    assert code == 0
+    assert f"the plan {path} is replaced" in said
+    other = tmp_path / "manifest.json"
+    other.write_text("{}")
+    with pytest.raises(PlanError, match=r"manifest\.json is there already and is no plan"):
+        plan_pruning(run, goal=GOAL, out=other)
+    assert other.read_text() == "{}"
+
+
+def test_seeds_draw_other_orders(run, tmp_path):
+    goal = Goal(criterion="random", remove=2)
+    scores = [
+        [layer["score"] for layer in read_plan(
+            plan_pruning(run, goal=goal, seed=seed, out=tmp_path / f"{place}.json")
+        ).layers]
+        for place, seed in enumerate((1, 1, 2))
+    ]  # fmt: skip
+    assert scores[0] == scores[1] != scores[2]

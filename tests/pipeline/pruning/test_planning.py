@@ -1,5 +1,6 @@
 """Plans of networks whose counts are published."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from graphs.errors import PlanError
 from pipeline.models import load_model
 from pipeline.options import Network
-from pipeline.pruning.budget import Budget
+from pipeline.pruning.budget import Budget, meet_budget
 from pipeline.pruning.choosing import choose_by_counts, choose_by_rule, choose_by_scores
 from pipeline.pruning.parts import find_parts
 from pipeline.pruning.plan import follow_plan, protect, read_plan, write_plan
@@ -46,8 +47,8 @@ def vgg19(tmp_path):
 
 
 @pytest.fixture
-def resnet8(tmp_path):
-    return subject("resnet8", tmp_path, [0.1, 0.12, 0.3, 0.6])
+def resnet14(tmp_path):
+    return subject("resnet14", tmp_path, [0.1, 0.12, 0.3, 0.6, 0.62, 0.9, 0.95])
 
 
 def test_the_published_curve_gives_the_published_plan(vgg19):
@@ -116,21 +117,24 @@ def test_counts(tmp_path):
     assert plan.device.endswith("threads")
 
 
-def test_what_the_rule_removes_and_cannot_go_is_protected(resnet8):
+def test_what_the_rule_removes_and_cannot_go_is_protected(resnet14):
     plan = make_plan(
-        resnet8,
-        choose_by_rule(resnet8, Rule(name="increment", threshold=0.25)),
+        resnet14,
+        choose_by_rule(resnet14, Rule(name="increment", threshold=0.29)),
         surgery="identity",
         device=CPU,
     )
-    assert plan.removed == ["layer1.0"]
-    assert plan.protected == {"layer2.0": "it changes the shape 16x32x32 -> 32x16x16"}
-    assert follow_plan(resnet8.model, plan).removed == ("layer1.0",)
+    assert plan.removed == ["layer1.0", "layer2.1", "layer3.1"]
+    assert plan.protected == {
+        "layer3.0": "it changes the shape 32x16x16 -> 64x8x8",
+        "layer1.1": "the stage from layer1.0 to layer1.1 needs 1",
+    }
+    assert follow_plan(resnet14.model, plan).removed == tuple(plan.removed)
 
 
-def test_a_plan_survives_its_file(resnet8, tmp_path):
+def test_a_plan_survives_its_file(resnet14, tmp_path):
     plan = make_plan(
-        resnet8, choose_by_rule(resnet8, Rule(name="increment")), surgery="identity", device=CPU
+        resnet14, choose_by_rule(resnet14, Rule(name="increment")), surgery="identity", device=CPU
     )
     path = write_plan(plan, tmp_path / "plan.json")
     assert read_plan(path) == plan
@@ -166,17 +170,17 @@ def test_repeats_say_how_often_a_layer_goes(tmp_path):
     assert choice.columns["removed_in_repeats"].tolist() == [0, 0, 0.5, 0.5, *[0] * 6]
 
 
-def test_errors(resnet8, tmp_path):
-    with pytest.raises(PlanError, match=r"--stages 2,1,1 does not fit the stages \[1, 1, 1\]"):
-        choose_by_counts(resnet8, [2, 1, 1])
-    with pytest.raises(PlanError, match="nothing would be removed from resnet8"):
-        make_plan(resnet8, choose_by_counts(resnet8, [1, 1, 1]), surgery="depth", device=CPU)
+def test_errors(resnet14, tmp_path):
+    with pytest.raises(PlanError, match=r"--stages 3,1,1 does not fit the stages \[2, 2, 2\]"):
+        choose_by_counts(resnet14, [3, 1, 1])
+    with pytest.raises(PlanError, match="nothing would be removed from resnet14"):
+        make_plan(resnet14, choose_by_counts(resnet14, [2, 2, 2]), surgery="depth", device=CPU)
     with pytest.raises(PlanError, match="a rule needs a curve"):
-        choose_by_rule(subject("resnet8", tmp_path), Rule(name="increment"))
+        choose_by_rule(subject("resnet14", tmp_path), Rule(name="increment"))
     plan = make_plan(
-        resnet8, choose_by_rule(resnet8, Rule(name="increment")), surgery="identity", device=CPU
+        resnet14, choose_by_rule(resnet14, Rule(name="increment")), surgery="identity", device=CPU
     )
-    with pytest.raises(PlanError, match=r"the plan is for resnet8 with 4 layers .* has 10"):
+    with pytest.raises(PlanError, match=r"the plan is for resnet14 with 7 layers .* has 10"):
         follow_plan(load_model("resnet20"), plan)
 
 
@@ -204,6 +208,8 @@ def test_files_that_are_no_plan(content, said, tmp_path):
         ("layer_index,q\n0,1\n", "has no column 'modularity': it has layer_index, q"),
         ("layer_index,modularity\n0,x\n", "a modularity that is no number"),
         ("layer_index,modularity\n0,\n", "a modularity that is no number"),
+        ("layer_index,modularity\n0,inf\n", "a modularity that is no number"),
+        ("layer_index,modularity,repeat\n0,1,\n", "rows without a repeat"),
         ("layer_index,modularity\n0,0.1\n1,0.2\n", "has 2 layers, resnet8 has 4"),
         ("layer_index,modularity\n0,.1\n1,.2\n2,.3\n2,.4\n", "one row for each layer_index"),
         (
@@ -227,3 +233,43 @@ def test_curves_of_repeats_are_kept_apart(tmp_path):
     path.write_text("layer_index,modularity,repeat\n" + "\n".join(rows))
     found = open_network(Network(model="resnet8"), classes=10, input_shape=SHAPE, curve=path)
     assert (found.curves * 8).tolist() == [[0, 1, 2, 3], [1, 2, 3, 4]]
+
+
+def test_edited_plans_are_refused(resnet14, tmp_path):
+    plan = make_plan(
+        resnet14, choose_by_rule(resnet14, Rule(name="increment")), surgery="identity", device=CPU
+    )
+    path = tmp_path / "plan.json"
+    content = json.loads(write_plan(plan, path).read_text())
+    for key, value in (("kept", [*plan.kept[1:], "relux"]), ("removed", []), ("kept", None)):
+        path.write_text(json.dumps(content | {key: value}))
+        with pytest.raises(PlanError, match="does not say of each layer whether it is kept"):
+            read_plan(path)
+
+
+def test_a_network_of_other_sizes_is_refused(resnet14):
+    plan = make_plan(
+        resnet14, choose_by_rule(resnet14, Rule(name="increment")), surgery="identity", device=CPU
+    )
+    with pytest.raises(PlanError, match=r"relu has parameters \d+, in the plan for resnet14 464"):
+        follow_plan(load_model("resnet14", input_shape=(1, 32, 32)), replace_shape(plan))
+
+
+def replace_shape(plan):
+    return dataclasses.replace(plan, input_shape=[1, 32, 32])
+
+
+def test_a_stage_of_blocks_is_not_emptied(tmp_path):
+    curve = [0.3, 0.1, 0.12, 0.2, 0.25, 0.35, 0.4, 0.5, 0.6, 0.7]  # the dip after the stem
+    found = subject("resnet20", tmp_path, curve)
+    choice = choose_by_rule(found, Rule(name="running_maximum"))
+    plan = make_plan(found, choice, surgery="identity", device=CPU)
+    assert plan.stages == [1, 3, 3]
+    assert plan.protected["layer1.2"] == "the stage from layer1.0 to layer1.2 needs 1"
+
+
+def test_budgets_do_not_stumble_over_rounding(tmp_path):
+    parts = [part for part in subject("resnet20", tmp_path).parts if not part.problem][:4]
+    budget = Budget(quantity="macs", value=0.3)
+    found = meet_budget(parts, budget, left=lambda gone: 1 - 0.35 * len(gone))
+    assert len(found) == 2  # 1 - 0.7 is a hair above 0.3

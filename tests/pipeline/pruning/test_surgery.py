@@ -1,6 +1,7 @@
 """Surgery against networks in which blocks do nothing, and against networks built smaller."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
@@ -232,3 +233,86 @@ def test_an_empty_stage_is_refused(resnet):
     model, parts = resnet
     with pytest.raises(PlanError, match=r"from layer2\.0 to layer2\.2 would be left"):
         configure_depth(model, parts, names_at(parts, 1, 7), input_shape=SHAPE)
+
+
+class LongSkip(nn.Module):
+    """Adds what came before a block to what works in place on its output."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.block, self.after = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)
+        self.act, self.head = nn.ReLU(inplace=True), nn.Linear(4, 2)
+
+    def forward(self, x):
+        x = self.stem(x)
+        return self.head(self.after(self.act(self.block(x))) + x)
+
+
+def test_what_works_in_place_does_not_reach_around_a_removed_block():
+    model = LongSkip().eval()
+    # the activation is read as a part of the block: a block of its own, as in ResNets, is not
+    parts = [
+        replace(part, members=("block",)) if part.name == "act" else part
+        for part in find_parts(model, (4,))
+    ]
+    name = next(part.name for part in parts if part.members == ("block",))
+    pruned = remove_parts(model, parts, [name], input_shape=(4,)).model
+    x = torch.randn(3, 4)
+    with torch.inference_mode():
+        stem = model.stem(x)
+        expected = model.head(model.after(torch.relu(stem)) + stem)
+        assert torch.equal(pruned(x), expected)
+
+
+class Zeroed(nn.Module):
+    """Blocks that begin as the identity; the second is tapped by its place in the list."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Linear(4, 4)
+        self.blocks = nn.ModuleList(Scaled() for _ in range(3))
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x):
+        x = self.stem(x)
+        for place, block in enumerate(self.blocks):
+            x = block(x)
+            if place == 1:
+                tapped = x
+        return self.head(x + tapped)
+
+
+class Scaled(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear, self.scale = nn.Linear(4, 4), nn.Parameter(torch.zeros(1))
+
+    def forward(self, x):
+        return x + self.scale * self.linear(x)
+
+
+def test_the_same_surgery_before_and_after_training():
+    fresh = Zeroed().eval()
+    trained = copy.deepcopy(fresh)
+    with torch.no_grad():
+        for block in trained.blocks:
+            block.scale.fill_(0.5)
+    states = [
+        remove_parts(
+            model, find_parts(model, (4,)), ["blocks.0"], input_shape=(4,)
+        ).model.state_dict()
+        for model in (fresh, trained)
+    ]
+    assert list(states[0]) == list(states[1])
+
+
+def test_blocks_built_differently_have_no_common_depth():
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(),
+        nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(),
+        nn.Conv2d(4, 4, 3, padding=1), nn.ReLU(),
+        nn.Flatten(), nn.Linear(4 * 36, 2),
+    ).eval()  # fmt: skip
+    parts = find_parts(model, (1, 6, 6))
+    with pytest.raises(PlanError, match="of one stage are built differently"):
+        configure_depth(model, parts, [parts[0].name, parts[2].name], input_shape=(1, 6, 6))
