@@ -39,7 +39,14 @@ def plot_networks(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax = ax or Figure(figsize=(6, 4), layout="constrained").subplots()
     whole, cut = table.iloc[0], table.iloc[1:].sort_values("tuned", kind="stable")
     rows = np.arange(len(cut))
-    ax.axvspan(whole["tuned_low"], whole["tuned_high"], color="0.9", linewidth=0, zorder=0)
+    ax.axvspan(
+        whole["tuned_low"],
+        whole["tuned_high"],
+        color="0.9",
+        linewidth=0,
+        zorder=0,
+        label="its 95 % interval",
+    )
     ax.axvline(whole["tuned"], color="0.6", linewidth=1, zorder=1, label="whole network, tuned")
     ax.axvline(
         whole["original"], color="0.4", linewidth=1, linestyle=":", zorder=1, label="original"
@@ -49,7 +56,7 @@ def plot_networks(table: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.plot(cut["surgery"], rows, "o", color=COLOUR, markerfacecolor="white", label="after surgery")
     ax.set_yticks(rows, cut["criterion"].tolist())
     ax.set_ylim(-0.6, len(cut) - 0.4)
-    ax.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    ax.xaxis.set_major_formatter(PercentFormatter(1))
     ax.set_xlabel("accuracy on the test images")
     ax.grid(axis="x", color="0.92")
     ax.set_axisbelow(True)
@@ -111,11 +118,12 @@ def plot_single_layers(single: pd.DataFrame, ax: Axes | None = None) -> Axes:
             )
     ax.axvline(0, color="0.85", linewidth=1, zorder=0)
     ax.axhline(0, color="0.85", linewidth=1, zorder=0)
-    ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
+    ax.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
     ax.xaxis.set_major_locator(MaxNLocator(5))
     ax.set_xlabel("what the layer adds to Q")
     ax.set_ylabel("points of accuracy lost without it")
     rho = rank_correlation(single["gain"], single["accuracy_lost"])
-    ax.set_title(f"one layer at a time: rho = {rho:.2f}", loc="left", fontsize="medium")
+    known = "" if np.isnan(rho) else f": rho = {rho:.2f}"
+    ax.set_title(f"one layer at a time{known}", loc="left", fontsize="medium")
     ax.spines[["top", "right"]].set_visible(False)
     return ax

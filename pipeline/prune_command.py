@@ -42,15 +42,16 @@ class OtherImages:
     Attributes
     ----------
     dataset
-        Where the images come from (default: as in the plan).
+        Where the images come from (default: as in the plan, or the run).
     data
         File or folder of the data set, with its splits `train` and `test` (default: as in the
-        plan). Parquet: a folder with `train.parquet` and `test.parquet`.
+        plan, or the run). Parquet: a folder with `train.parquet` and `test.parquet`.
     normalize
-        `auto`, `none`, the name of a data set, or `m,m,m/s,s,s` (default: as in the plan).
+        `auto`, `none`, the name of a data set, or `m,m,m/s,s,s` (default: as in the plan, or the
+        run).
     image_size
         For image files of different sizes: resized and cropped to so many pixels (default: as in
-        the plan).
+        the plan, or the run).
     """
 
     dataset: DatasetName | None = None
@@ -85,7 +86,7 @@ def prune_network(
         Folder for the network (`model.pt`, which --model takes, `model.onnx`, `model.pt2`), for
         `metrics/prune.parquet`, and `copies.parquet`: where each tensor comes from.
     weights
-        Weights of the original (default: as in the plan).
+        Weights of the original (default: as in the plan, or the run).
     images
         Which images, where the plan names none or they have moved.
     tuning

@@ -31,8 +31,13 @@ class Budget:
     quantity: Quantity
     value: float
 
+    @property
+    def option(self) -> str:
+        """The option of the command line."""
+        return "--remove" if self.quantity == "layers" else f"--{self.quantity}"
+
     def __post_init__(self) -> None:
-        option = "--remove" if self.quantity == "layers" else f"--{self.quantity}"
+        option = self.option
         if self.quantity == "layers":
             if self.value < 1:
                 raise PlanError(f"{option} {self.value:g} removes no layer", "give at least 1")

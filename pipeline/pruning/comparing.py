@@ -91,6 +91,12 @@ def lay_out(subject: Subject, removed: dict[str, list[Part]], agreement: pd.Data
         ordered = sorted(parts, key=lambda part: part.index)
         listed = _shorten(" ".join(part.name for part in ordered))
         lines.append(f"{name:<16} {left:>5.0%} {tau:>6} {both:>5}  {listed}")
+    lines += [
+        "",
+        "tau: Kendall's, of the order of the layers with that of modularity",
+        "both: layers that this and modularity remove, of those that either does",
+        "MACs: what is left; whole layers go, so that it may be less than was asked for",
+    ]
     return "\n".join(line.rstrip() for line in lines)
 
 

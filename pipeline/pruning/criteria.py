@@ -31,7 +31,9 @@ Criterion = Callable[[Evidence], NDArray[np.float64]]
 DRAWN = "random"  # the one criterion of which there are several draws
 DRAWS = 3
 NEED_LOGITS = frozenset({"reinitialize", "taylor"})
-NEED_LABELS = NEED_LOGITS | {"modularity", "running_maximum", "probe"}
+OF_CURVES = frozenset({"modularity", "running_maximum"})
+NEED_NOTHING = frozenset({"magnitude", "random", "tail"})  # but the network
+NEED_LABELS = NEED_LOGITS | OF_CURVES | {"probe"}
 
 
 class Entry(NamedTuple):
@@ -171,8 +173,14 @@ def score_layers(
 
 def _require(evidence: Evidence, chosen: Sequence[str]) -> None:
     """Find out before long work whether there is what criteria need."""
-    of_curves = {"modularity", "running_maximum"} if evidence.known_curve is not None else set()
-    if NEED_LABELS.intersection(chosen) - of_curves:
+    if evidence.absent is not None:
+        for name in chosen:
+            if name in OF_CURVES and evidence.known_curve is None:
+                raise PlanError(f"criterion {name} needs a curve", "give a run, or --curve FILE")
+            if name not in OF_CURVES | NEED_NOTHING:
+                raise PlanError(f"criterion {name} needs samples and their features", "give a run")
+        return
+    if NEED_LABELS.intersection(chosen):
         _ = evidence.labels
     if NEED_LOGITS.intersection(chosen):
         require_logits(evidence)

@@ -117,7 +117,8 @@ def check_options(run: Path | None, alone: Alone, goal: Goal) -> None:
     if len(given) > 1:
         raise PlanError(f"{' and '.join(given)} choose layers each in its way", "give one of them")
     if len(budgets) > 1:
-        raise PlanError("more than one budget is given", "give one of them")
+        names = " and ".join(budget.option for budget in budgets)
+        raise PlanError(f"{names} are two budgets", "give one of them")
     if budgets and goal.criterion is None:
         raise PlanError("a budget needs a criterion", "give --criterion modularity, or another")
     if goal.criterion is not None and not budgets:

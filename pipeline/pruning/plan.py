@@ -93,6 +93,8 @@ def read_plan(path: Path) -> Plan:
     PlanError
         When the file is missing, damaged, or no plan of this version.
     """
+    if path.is_dir():
+        raise PlanError(f"{path} is a folder, not a plan", f"give its file: {path / 'plan.json'}")
     if not path.is_file():
         raise PlanError(f"there is no plan {path}", "make one with 'stratagraph plan'")
     try:

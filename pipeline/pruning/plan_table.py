@@ -1,6 +1,7 @@
 """A plan as lines of a terminal."""
 
 import io
+import textwrap
 from typing import Any
 
 from rich.console import Console
@@ -46,7 +47,11 @@ def show_plan(plan: Plan) -> str:
     buffer = io.StringIO()
     Console(file=buffer, width=WIDTH).print(table)
     lines = [line.rstrip() for line in buffer.getvalue().splitlines()]
-    return "\n".join([*lines, "", *_costs(plan), *(f"note: {text}" for text in plan.warnings)])
+    return "\n".join([*lines, "", *_costs(plan), *map(_note, plan.warnings)])
+
+
+def _note(text: str) -> str:
+    return textwrap.fill(f"note: {text}", WIDTH, subsequent_indent="      ")
 
 
 def _figure(name: str, value: float | None) -> str:
@@ -60,7 +65,15 @@ def _figure(name: str, value: float | None) -> str:
 def _fate(plan: Plan, layer: dict[str, Any]) -> str:
     if layer["name"] in plan.protected:
         return f"stays: {plan.protected[layer['name']]}"
-    return "" if layer["kept"] else "goes"
+    if not layer["kept"]:
+        return "goes"
+    return f"must stay: {layer['problem']}" if layer["problem"] else ""
+
+
+def _range(row: dict[str, Any]) -> str:
+    """Return the speed-ups that the quartiles of both times allow."""
+    before, after = row["before_quartiles"], row["after_quartiles"]
+    return f"quartiles {before[0] / after[1]:.2f} to {before[1] / after[0]:.2f}"
 
 
 def _costs(plan: Plan) -> list[str]:
@@ -81,6 +94,6 @@ def _costs(plan: Plan) -> list[str]:
         images = f"{row['batch']} image{'s' if row['batch'] > 1 else ''}"
         lines.append(
             f"{images:<11} {1000 * row['before']:.2f} -> {1000 * row['after']:.2f} ms, "
-            f"{row['speedup']:.2f}x as fast"
+            f"{row['speedup']:.2f}x as fast ({_range(row)})"
         )
     return [*lines, f"measured on {plan.device}"]

@@ -79,16 +79,26 @@ def make_plan(
         macs_after=count_macs(smaller, subject.input_shape).total,
         latency=time_both(subject.model, smaller, subject.input_shape, device=device),
         device=device_title(device),
-        layers=[_describe(part, choice, kept=part.name in kept) for part in parts],
+        layers=[
+            _describe(part, choice, kept=part.name in kept, movable=_movable(part, surgery))
+            for part in parts
+        ],
         warnings=[*choice.warnings, *_on_a_hair(parts, choice, surgery)],
     )
 
 
 def _on_a_hair(parts: Sequence[Part], choice: Choice, surgery: Surgery) -> list[str]:
     """Name the layers whose decision is unsure, of those that this surgery can remove."""
-    movable = {part.name for part in parts if surgery == "depth" or not part.problem}
-    names = [name for name in choice.unsure if name in movable]
-    return [f"nearer to the other decision than its spread: {', '.join(names)}"] if names else []
+    return [
+        f"{part.name} hangs on a hair: {abs(choice.columns['margin'][part.index]):.3f} from the "
+        f"other decision, with a spread of {choice.columns['margin_spread'][part.index]:.3f}"
+        for part in parts
+        if part.name in choice.unsure and _movable(part, surgery)
+    ]
+
+
+def _movable(part: Part, surgery: Surgery) -> bool:
+    return not part.problem or (surgery == "depth" and part.index > 0)
 
 
 def time_both(
@@ -124,11 +134,13 @@ def _dataset(subject: Subject) -> dict[str, Any]:
     }
 
 
-def _describe(part: Part, choice: Choice, *, kept: bool) -> dict[str, Any]:
+def _describe(part: Part, choice: Choice, *, kept: bool, movable: bool) -> dict[str, Any]:
     figures = {
         name: None if np.isnan(values[part.index]) else float(values[part.index])
         for name, values in choice.columns.items()
     }
+    if not movable:  # how often a rule would remove what cannot go says nothing
+        figures |= dict.fromkeys((n for n in figures if n.startswith("removed_in")), None)
     return {
         "index": part.index,
         "name": part.name,

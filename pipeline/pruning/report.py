@@ -79,7 +79,21 @@ multiply-accumulates, and is 2.00 times faster with one image on a processor.
         f"{'within' if inside else 'outside'} that one's 95 % interval of "
         f"{100 * first['accuracy_low']:.2f} to {100 * first['accuracy_high']:.2f} %; it has "
         f"{saved[0]:.1f} % fewer parameters and {saved[1]:.1f} % fewer multiply-accumulates, and "
-        f"is {_speed(first, last)} with one image on {last['device']}."
+        f"is {_speed(first, last)} with one image on {last['device']}.{_best_step(table)}"
+    )
+
+
+def _best_step(table: pd.DataFrame) -> str:
+    """Say which step was better than the last, where one was."""
+    if "state" not in table.columns:
+        return ""
+    tuned = table[table["state"] == "tuned"]
+    best = tuned.iloc[int(tuned["accuracy"].to_numpy().argmax())]
+    if best["accuracy"] <= tuned["accuracy"].iloc[-1]:
+        return ""
+    return (
+        f" Step {best['step']} was better, {best['accuracy']:.2%}: its weights are in "
+        f"tuning/{best['step']:02d}, with the layers up to there removed."
     )
 
 

@@ -60,6 +60,8 @@ class Rule:
         """
         if self.name == "running_maximum" or len(curve) < 2:
             return
+        if not np.isfinite(self.threshold):
+            raise PlanError(f"--threshold {self.threshold:g} is no number", "give one such as 0.03")
         steps = np.diff(curve)
         low, high = float(steps.min()), float(steps.max())
         if not low <= self.threshold < high:
@@ -67,7 +69,7 @@ class Rule:
             raise PlanError(
                 f"--threshold {self.threshold:g} lies outside what the layers add, {low:.3f} to "
                 f"{high:.3f}: every layer would be {would}",
-                "give a value between",
+                "give a value between these",
             )
 
 

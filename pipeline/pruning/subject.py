@@ -12,6 +12,7 @@ from torch import nn
 
 from graphs.errors import PlanError
 from graphs.files import digest_json
+from graphs.places import resolve_folder
 from pipeline.data import ImageData
 from pipeline.graph_sets import GraphSet
 from pipeline.identity import describe
@@ -77,6 +78,11 @@ def open_run(location: Path) -> Subject:
     RunError, ModelError, WeightsError, DataError
         When the run, the network, the weights or the images cannot be opened.
     """
+    if (pruned := resolve_folder(location) / "prune.json").exists():
+        raise PlanError(
+            f"{location} is a pruned network, not a run",
+            f"make a run of it first: stratagraph run --model {pruned.parent / 'model.pt'}",
+        )
     sets = open_sets(location)
     source = sets[0].run.stage("activations")
     network, images, features = _options(source["parameters"])

@@ -30,12 +30,15 @@ def read_comparison(table: pd.DataFrame, single: pd.DataFrame, *, epochs: int) -
     rivals = [
         row["criterion"]
         for _, row in cut.iterrows()
-        if row["criterion"] != best["criterion"] and row["tuned_high"] >= best["tuned_low"]
+        if row["tuned_high"] >= best["tuned_low"] and row["removed"] != best["removed"]
     ]
+    equals = cut.loc[cut["removed"] == best["removed"], "criterion"].tolist()
     sure = (
-        f", within its interval of {', '.join(rivals)}" if rivals
+        " and nothing else was tried" if len(equals) == len(cut)
+        else f", within its interval of {', '.join(rivals)}" if rivals
         else ", outside the intervals of all others"
     )  # fmt: skip
+    named = " and ".join(equals) + (" (the same network)" if len(equals) > 1 else "")
     ended = ", ".join(
         f"{row['criterion']} {row['tuned']:.1%}"
         for _, row in cut.sort_values("tuned", ascending=False, kind="stable").iterrows()
@@ -46,7 +49,7 @@ def read_comparison(table: pd.DataFrame, single: pd.DataFrame, *, epochs: int) -
         f"At {low if low == high else f'{low} to {high}'} of the "
         f"multiply-accumulates and after {epochs} epoch{plural} of tuning the accuracy is: "
         f"{ended}; the whole network, tuned alike, {whole['tuned']:.1%}. Best is "
-        f"{best['criterion']}{sure}."
+        f"{named}{sure}."
     )
     return f"{text}{_beside_random(cut)} {_foretold(single)}"
 

@@ -48,9 +48,16 @@ def test_a_plan_of_a_run(run, tmp_path):
     found = [layer["modularity"] for layer in plan.layers]
     assert found == pytest.approx(curve.mean().tolist())
     before = np.maximum.accumulate(found)[:-1]
+    movable = [layer for layer in plan.layers if layer["problem"] is None]
+    assert len(movable) == 4
+    for layer in plan.layers:
+        if layer["problem"]:  # what cannot go has no rate
+            assert layer["removed_in_bootstrap"] is None
+            assert layer["removed_in_repeats"] is None
     for layer, highest in zip(plan.layers[1:], before, strict=True):
         stays = layer["modularity"] > highest or layer["name"] in plan.protected
         assert layer["kept"] == stays
+    for layer in movable:
         assert 0 <= layer["removed_in_bootstrap"] <= 1
         assert layer["removed_in_repeats"] in (0, 0.5, 1)
     assert plan.dataset["dataset"] == "digits"
@@ -131,7 +138,8 @@ def test_a_network_alone(tmp_path):
     [
         ([], "there is no network to plan for"),
         (["--model", "resnet14"], "a rule needs a curve"),
-        (["--model", "resnet14", "--criterion", "cka", "--macs", 0.5], "needs a curve; give a run"),
+        (["--model", "resnet14", "--criterion", "cka", "--macs", 0.5],
+         "criterion cka needs samples and their features; give a run"),
         (["--model", "resnet14", "--criterion", "modularity", "--macs", 0.5], "needs a curve"),
         (["--model", "resnet14", "--criterion", "tial", "--macs", 0.5], "near names: tail"),
         (["--model", "resnet14", "--criterion", "tail"], "needs a budget"),
@@ -140,10 +148,11 @@ def test_a_network_alone(tmp_path):
         (["--model", "resnet14", "--stages", "3,1,1"], "does not fit the stages"),
         (["--model", "resnet14", "--criterion", "tail", "--macs", 0.01], "cannot be met"),
         (["--model", "resnet14", "--criterion", "tail", "--macs", 0.5, "--params", 0.5],
-         "more than one budget"),
+         "--macs and --params are two budgets"),
         (["--model", "resnet14", "--stages", "1,1,1", "--rule", "plateau"],
          "--rule and --stages choose layers each in its way"),
         (["RUN", "--model", "resnet14"], "has a network and curves of its own"),
+        (["RUN", "--threshold", "nan"], "--threshold nan is no number"),
         (["RUN", "--threshold", 9], "lies outside what the layers add"),
         (["nowhere"], "there is no folder"),
     ],
@@ -206,3 +215,11 @@ def test_seeds_draw_other_orders(run, tmp_path):
         for place, seed in enumerate((1, 1, 2))
     ]  # fmt: skip
     assert scores[0] == scores[1] != scores[2]
+
+
+def test_folders_are_told_from_plans_and_runs(run, tmp_path):
+    with pytest.raises(PlanError, match=r"is a folder, not a plan; give its file: .*plan\.json"):
+        read_plan(run)
+    (tmp_path / "prune.json").write_text("{}")
+    with pytest.raises(PlanError, match=r"is a pruned network, not a run; make a run .*model\.pt"):
+        plan_pruning(tmp_path)

@@ -139,7 +139,7 @@ def test_mistakes(run, contest, said, tmp_path):
 def row(name, tuned, *, left=0.5):
     return {
         "criterion": name, "tuned": tuned, "tuned_low": tuned - 0.02, "tuned_high": tuned + 0.02,
-        "macs_left": left,
+        "macs_left": left, "removed": name,
     }  # fmt: skip
 
 
@@ -159,3 +159,11 @@ def test_the_reading_is_honest():
         close, single.iloc[:2], epochs=1
     )
     assert "Too few layers" in read_comparison(close, single.iloc[:2], epochs=1)
+
+
+def test_criteria_that_remove_the_same_are_one_network():
+    rows = [row(WHOLE, 0.95, left=1.0), row("modularity", 0.8), row("tail", 0.8)]
+    rows[2]["removed"] = "modularity"
+    single = pd.DataFrame(columns=["gain", "last_q_lost", "accuracy_lost"])
+    said = read_comparison(pd.DataFrame(rows), single, epochs=1)
+    assert "Best is modularity and tail (the same network) and nothing else was tried." in said
