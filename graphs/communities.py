@@ -76,7 +76,7 @@ def leiden(snapshot: Snapshot, *, seed: int, resolution: float = 1.0) -> NDArray
     """
     if not (np.isfinite(resolution) and resolution > 0):
         raise GraphError(f"resolution={resolution} is no positive number", "use 1.0")
-    with _seeded(seed):
+    with seeded(seed):
         found = snapshot.graph.community_leiden(
             objective_function="modularity",
             weights="weight",
@@ -299,8 +299,14 @@ def _pair(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.generic], NDArray[np.g
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Give igraph a generator of its own for the time of one call."""
+def seeded(seed: int) -> Iterator[None]:
+    """Give igraph a generator of its own for the time of some calls.
+
+    Parameters
+    ----------
+    seed : int
+        Of that generator. Afterwards igraph draws from Python's ``random`` again.
+    """
     igraph.set_random_number_generator(random.Random(int(seed)))  # noqa: S311 - no secret is drawn
     try:
         yield

@@ -1,4 +1,4 @@
-"""From the graphs of the layers to the metric tables: layers, classes, communities, nodes.
+"""From the graphs of the layers to their metric tables.
 
 What each column means stands in `graphs.metric_rows`, which builds the rows of one layer.
 """
@@ -11,16 +11,18 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from graphs.communities import Overlap, leiden, match_communities, partition_agreement
+from graphs.confidence import bootstrap_interval, permutation_null
 from graphs.errors import GraphError
-from graphs.metric_rows import class_rows, community_rows, layer_row, node_rows
+from graphs.metric_rows import class_rows, community_rows, layer_row, node_rows, pair_rows
 from graphs.modularity import modularity, modularity_of_edges
 from graphs.neighbors.knn_graph import KnnGraph
+from graphs.rewiring import rewired_modularity
 from graphs.snapshots import DynamicGraph, Snapshot
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MetricTables:
-    """The four metric tables of any number of layers.
+    """The five metric tables of any number of layers.
 
     Attributes
     ----------
@@ -29,6 +31,8 @@ class MetricTables:
         ``classes``, ``modularity_leiden`` of those in ``communities``.
     classes : DataFrame
         One row a layer and class.
+    class_pairs : DataFrame
+        One row a layer and pair of classes.
     communities : DataFrame
         One row a layer and Leiden community.
     nodes : DataFrame
@@ -37,6 +41,7 @@ class MetricTables:
 
     layers: pd.DataFrame
     classes: pd.DataFrame = field(repr=False)
+    class_pairs: pd.DataFrame = field(repr=False)
     communities: pd.DataFrame = field(repr=False)
     nodes: pd.DataFrame = field(repr=False)
 
@@ -60,6 +65,7 @@ def measure_layer(
     repeat: int = 0,
     previous_communities: ArrayLike | None = None,
     seed: int = 0,
+    rewirings: int = 0,
 ) -> LayerMeasures:
     """Measure one layer.
 
@@ -76,12 +82,15 @@ def measure_layer(
     previous_communities : array of int, shape (n,), optional
         ``matched`` of the layer before; without it the numbers start anew.
     seed : int
-        For Leiden. Each layer draws anew from it, so layers can be measured in any order.
+        For Leiden, permutations and draws. Each layer begins anew with it: layers can be measured
+        in any order, and have the same permutations and draws of nodes.
+    rewirings : int
+        How many rewired graphs Leiden's optimum is compared with (`graphs.rewiring`).
 
     Returns
     -------
     LayerMeasures
-        The rows of this layer in the four tables.
+        The rows of this layer in the five tables.
 
     Raises
     ------
@@ -108,6 +117,7 @@ def measure_layer(
     }
     codes = np.searchsorted(classes.classes, labels)
     names = nodes.groupby("label", sort=True)["label_name"].first()
+    null = permutation_null(knn.indices, knn.weights, codes, seed=seed)
     measures = LayerMeasures(
         layers=layer_row(
             snapshot,
@@ -116,8 +126,16 @@ def measure_layer(
             classes=classes,
             found=found,
             agreement=partition_agreement(labels, community),
+            null=null,
+            interval=bootstrap_interval(knn, codes, seed=seed),
+            rewired=(
+                rewired_modularity(snapshot, rewirings=rewirings, seed=seed)
+                if rewirings
+                else np.empty(0)
+            ),
         ),
         classes=class_rows(where, classes, names=names, overlap=Overlap.of(codes, community)),
+        class_pairs=pair_rows(where, null, names=names),
         communities=community_rows(
             where,
             found,
@@ -186,7 +204,7 @@ def measure_dynamic_graph(
     Returns
     -------
     MetricTables
-        The four tables, layers in order of depth.
+        The five tables, layers in order of depth.
 
     Raises
     ------

@@ -129,6 +129,7 @@ def _named(tables: MetricTables, variant: Variant) -> MetricTables:
     return MetricTables(
         layers=tables.layers.assign(variant=variant.name, **variant.settings),
         classes=tables.classes.assign(variant=variant.name),
+        class_pairs=tables.class_pairs.assign(variant=variant.name),
         communities=tables.communities.assign(variant=variant.name),
         nodes=tables.nodes.assign(variant=variant.name),
     )
