@@ -21,7 +21,7 @@ NEEDED: dict[Stage, set[str]] = {
     "communities": {"parameters", "digest", "exports", "figures"},
 }
 STAGES: tuple[Stage, ...] = ("activations", "edges", "communities")
-MetricTable = Literal["layers", "classes", "class_pairs", "communities", "nodes"]
+MetricTable = Literal["layers", "classes", "class_pairs", "communities", "nodes", "flows", "events"]
 METRIC_TABLES: tuple[MetricTable, ...] = get_args(MetricTable)
 # of whole node sets, beside those of single layers
 SetTable = Literal["samples"]

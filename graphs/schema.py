@@ -20,6 +20,8 @@ TableName = Literal[
     "communities",
     "node_metrics",
     "samples",
+    "flows",
+    "events",
     "ablation",
     "dynamics",
     "random",
@@ -165,6 +167,30 @@ COLUMNS: dict[TableName, pa.Schema] = {
             _column("score", pa.float64()),
             _column("rank", pa.int32()),
             _column("suspect", pa.bool_()),
+        ]
+    ),
+    # of communities through depth
+    "flows": pa.schema(
+        [
+            *_WHERE,
+            _column("community", pa.int32()),
+            _column("matched", pa.int32()),
+            _column("next_layer_index", pa.int32()),
+            _column("next_layer", pa.string()),
+            _column("next_community", pa.int32()),
+            _column("next_matched", pa.int32()),
+            _column("count", pa.int32()),
+            _column("jaccard", pa.float64()),
+        ]
+    ),
+    "events": pa.schema(
+        [
+            *_WHERE,
+            _column("event", pa.string()),  # birth, merge, split or death
+            _column("matched", pa.int32()),
+            _column("size", pa.int32()),
+            _column("others", pa.string()),  # matched communities, separated by commas
+            _column("jaccard", pa.float64()),
         ]
     ),
     # of the studies

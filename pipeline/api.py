@@ -51,7 +51,7 @@ class Analysis:
 
     Attributes
     ----------
-    layers, classes, class_pairs, communities, nodes, samples : DataFrame
+    layers, classes, class_pairs, communities, nodes, samples, flows, events : DataFrame
         The metric tables, with the columns of the files in ``RUN/metrics``.
     graphs : tuple of DynamicGraph
         One a repeat.
@@ -71,6 +71,8 @@ class Analysis:
     communities: pd.DataFrame
     nodes: pd.DataFrame
     samples: pd.DataFrame
+    flows: pd.DataFrame
+    events: pd.DataFrame
     graphs: tuple[DynamicGraph, ...]
     knn_graphs: tuple[tuple[KnnGraph, ...], ...]
     label_names: tuple[str, ...]
@@ -256,6 +258,8 @@ def analyze(
         communities=all_tables.communities,
         nodes=all_tables.nodes,
         samples=pd.concat(samples, ignore_index=True),
+        flows=all_tables.flows,
+        events=all_tables.events,
         graphs=tuple(graphs),
         knn_graphs=tuple(lists),
         label_names=images.label_names,
