@@ -90,7 +90,9 @@ def plot_lesions(lesions: pd.DataFrame, ax: Axes | None = None) -> Axes:
     present = [kind for kind in COLOURS if kind in set(table["kind"])]
     handles: list[Patch | Line2D] = [Patch(color=COLOURS[kind], label=kind) for kind in present]
     handles.append(Line2D([], [], color="black", linewidth=1.5, label="random sets"))
-    ax.legend(handles=handles, frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1))
+    ax.legend(
+        handles=handles, frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1)
+    )
     ax.spines[["top", "right"]].set_visible(False)
     ax.tick_params(axis="x", length=0)
     return ax

@@ -82,11 +82,16 @@ COMMANDS = {
         "pipeline.studies.prune_compare:study_prune_compare",
         "Prune by several criteria at the same budget, tune alike, and compare accuracy.",
     ),
+    "neurons train": (
+        "pipeline.neurons.train_command:train_for_neurons",
+        "Train and prune a network whose neurons are to be clustered.",
+    ),
     "bench": ("pipeline.bench:run_benchmarks", "Time stratagraph against what it replaces."),
 }
 # what commands of two words have in common
 GROUPS = {
     "study": "Compare variants of a run; each ends in a table, a figure and a sentence.",
+    "neurons": "The modularity of a network's weights: its neurons as a graph.",
 }
 
 

@@ -29,8 +29,10 @@ class NeuronRecipe:
         Learning rate of Adam, with a fresh optimizer when pruning begins.
     dropout
         Share of the outputs that are dropped after each ReLU.
-    l1, l2
-        Rates of the penalties on sum |w| and sum w^2, over all weights but biases.
+    l1
+        Rate of the penalty on sum |w|, over all weights but biases.
+    l2
+        Rate of the penalty on sum w^2.
     clusterability
         Rate of the penalty on the mean of the `eigenvalues` smallest eigenvalues above the first
         of the normalised Laplacian of the neuron graph: small ones mean a low n-cut.

@@ -139,11 +139,6 @@ def train_neurons(
     place, plan = device or torch.device("cpu"), recipe or NeuronRecipe()
     _check(train_data, test_data)
     require_writable(out)
-    out.mkdir(parents=True, exist_ok=True)
-    sweep(out)
-    if force:
-        for name in (checkpoints.LAST, UNPRUNED, PRUNED, HISTORY):
-            (out / name).unlink(missing_ok=True)
     initialize_neurons(model, plan.initial, seed=plan.seed)
     if plan.dropout:
         add_dropout(model, plan.dropout)
@@ -155,6 +150,11 @@ def train_neurons(
         "label_names": train_data.label_names,
         "architecture": dict(architecture or {}),
     }
+    out.mkdir(parents=True, exist_ok=True)
+    sweep(out)
+    if force:
+        for name in (checkpoints.LAST, UNPRUNED, PRUNED, HISTORY):
+            (out / name).unlink(missing_ok=True)
     resumed_from = run.resume(out / checkpoints.LAST)
     total = plan.epochs + plan.pruning_epochs
     with (
