@@ -86,6 +86,14 @@ COMMANDS = {
         "pipeline.neurons.train_command:train_for_neurons",
         "Train and prune a network whose neurons are to be clustered.",
     ),
+    "neurons lesion": (
+        "pipeline.neurons.lesion_command:lesion_neurons",
+        "Cut out each cluster of neurons, layer by layer, and compare with random sets.",
+    ),
+    "neurons check": (
+        "pipeline.neurons.checks:check_neurons",
+        "Compare with published figures of the modularity of weights.",
+    ),
     "bench": ("pipeline.bench:run_benchmarks", "Time stratagraph against what it replaces."),
 }
 # what commands of two words have in common
