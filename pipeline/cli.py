@@ -90,6 +90,10 @@ COMMANDS = {
         "pipeline.neurons.lesion_command:lesion_neurons",
         "Cut out each cluster of neurons, layer by layer, and compare with random sets.",
     ),
+    "neurons run": (
+        "pipeline.neurons.run_command:run_neurons",
+        "Cluster a network's neurons by their weights, and compare with shuffled weights.",
+    ),
     "neurons check": (
         "pipeline.neurons.checks:check_neurons",
         "Compare with published figures of the modularity of weights.",

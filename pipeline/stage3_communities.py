@@ -18,7 +18,7 @@ from pipeline.graph_sets import TABLES, GraphSet
 from pipeline.measuring import export_on_cluster, measure_here, measure_on_cluster
 from pipeline.options import Machine, Outputs, Work
 from pipeline.parallel import Cluster, open_cluster
-from pipeline.summary import curve_table, reading
+from pipeline.summary import curve_table, paragraphs
 
 WIDTH = 79
 
@@ -137,7 +137,13 @@ def _finished(run: Run, entry: dict[str, Any]) -> bool:
 def _tell(run: Run) -> Path:
     """Show the curve and what it says."""
     layers = read_frame(run.table("layers"), "layers")
-    log.info("\n%s\n\n%s\n", curve_table(layers), textwrap.fill(reading(layers), WIDTH))
+    told = paragraphs(
+        layers,
+        read_frame(run.table("class_pairs"), "class_pairs"),
+        read_frame(run.table("samples"), "samples"),
+    )
+    text = "\n\n".join(textwrap.fill(part, WIDTH) for part in told)
+    log.info("\n%s\n\n%s\n", curve_table(layers), text)
     clipped = layers.loc[layers["clipped"] > 0]
     if len(clipped):
         log.warning(

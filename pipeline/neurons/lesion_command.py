@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import NDArray
 
 from graphs.export.modules import write_modules_graphml
@@ -17,7 +16,7 @@ from graphs.neuron_graph import NeuronGraph
 from graphs.plots_lesions import lesions_size, plot_lesion_classes, plot_lesions
 from graphs.spectral import spectral_partition
 from pipeline.console import log, plural, progress_bar
-from pipeline.data import DatasetName, ImageData, load_data
+from pipeline.data import DatasetName, load_data
 from pipeline.devices import require_writable, resolve_device
 from pipeline.figures import save_figure
 from pipeline.models import load_model
