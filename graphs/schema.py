@@ -384,7 +384,7 @@ COLUMNS: dict[TableName, pa.Schema] = {
             _column("accuracy_lost", pa.float64()),
         ]
     ),
-    # of neurons
+    # of lesions: meanings in graphs/lesions.py
     "lesion_sets": pa.schema(
         [
             *_MODULE,
@@ -448,6 +448,8 @@ COLUMNS: dict[TableName, pa.Schema] = {
             _column("p_b_given_a", pa.float64()),
             _column("n_random", pa.int32()),
             _column("kind", pa.string()),
+        ]
+    ),
     # of the weights' modularity: meanings in graphs/neuron_rows.py
     "neurons": pa.schema(
         [
