@@ -106,7 +106,7 @@ def _offsets(weights: Sequence[NDArray[np.floating]]) -> list[int]:
     return [0, *np.cumsum(widths).tolist()]
 
 
-def _adjacency(weights: Sequence[NDArray[np.floating]], ends: list[int]) -> NDArray[Any]:
+def _adjacency(weights: Sequence[NDArray[np.floating]], ends: list[int]) -> Any:
     """Dense where that is faster, else sparse."""
     sizes = [np.abs(np.asarray(weight, np.float64)) for weight in weights]
     if ends[-1] <= DENSE:
@@ -122,7 +122,7 @@ def _adjacency(weights: Sequence[NDArray[np.floating]], ends: list[int]) -> NDAr
 
 
 def _smallest(
-    adjacency: NDArray[Any], scale: NDArray[np.float64], count: int
+    adjacency: Any, scale: NDArray[np.float64], count: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Eigenvalues above the first, with unit vectors in columns."""
     size = len(scale)

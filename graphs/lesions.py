@@ -136,7 +136,8 @@ def class_range(changes: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     spread = np.ptp(changes, axis=-1)
     size = np.abs(changes).mean(axis=-1)
-    return np.divide(spread, size, out=np.zeros_like(spread), where=size > 0)
+    shares = np.divide(spread, size, out=np.zeros_like(spread), where=size > 0)
+    return np.asarray(shares, np.float64)
 
 
 def combine(p: ArrayLike, n: int) -> float:

@@ -209,7 +209,7 @@ def reading(table: pd.DataFrame, pairs: pd.DataFrame) -> str:
     layers = table[table["kind"] == "important"].groupby("layer", sort=False)["module"].count()
     listed = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     where = ", ".join(f"{count} in {layer}" for layer, count in layers.items())
-    worst = table.loc[table["lost"].idxmax()]
+    worst = table.sort_values("lost", kind="stable").iloc[-1]
     combined = combine(table["p"], int(table["n_random"].iloc[0]))
     found = [
         f"{plural(len(table), 'module')}: {listed}.",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -167,7 +168,8 @@ def _hidden(model: nn.Module, clusters: Mapping[str, Labels]) -> dict[str, Label
             "give the clusters of a hidden layer under the name of its module",
         )
     for name, labels in hidden.items():
-        width = int(modules[name].weight.shape[0])  # type: ignore[union-attr, arg-type, index]
+        weight: Any = modules[name].weight
+        width = int(weight.shape[0])
         if labels.shape != (width,):
             raise GraphError(
                 f"layer {name} has {width} neurons, its clusters have shape {labels.shape}",

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from graphs.errors import ModelError
 
 
-def weights_of(model: nn.Module) -> list[nn.Parameter]:
+def weights_of(model: nn.Module) -> list[Tensor]:
     """Return the weights of the linear and convolutional layers, in order; no biases.
 
     Raises

@@ -53,7 +53,7 @@ def penalty(weights: Sequence[Tensor], recipe: NeuronRecipe) -> Tensor:
     if recipe.l2:
         total = total + recipe.l2 * sum(weight.square().sum() for weight in weights)
     if recipe.clusterability:
-        mean: Tensor = MeanEigenvalue.apply(recipe.eigenvalues, *weights)  # type: ignore[no-untyped-call]
+        mean: Tensor = MeanEigenvalue.apply(recipe.eigenvalues, *weights)
         total = total + recipe.clusterability * mean
     return total
 
