@@ -1,6 +1,5 @@
 """Stage 3: k-NN edges in; metric tables, figures and graph files out."""
 
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -8,18 +7,18 @@ from graphs.files import digest_json, remove_tree
 from graphs.measures import collect
 from graphs.runs import Run, holds
 from graphs.tables import read_frame, write_table
-from pipeline.console import command_line, log, plural, progress_bar
+from pipeline.console import command_line, fill, log, plural, show_table, text_width
 from pipeline.devices import run_folder
 from pipeline.figures import draw_figures, find_published
 from pipeline.graph_sets import TABLES, GraphSet
 from pipeline.measuring import export_on_cluster, measure_here, measure_on_cluster
 from pipeline.options import Machine, Outputs, Work
 from pipeline.parallel import Cluster, open_cluster
-from pipeline.summary import curve_table, reading
+from pipeline.progress import progress_bar, skip_stage, stage
+from pipeline.summary import curve_rows, curve_table, reading
 
-WIDTH = 79
 
-
+@stage("communities")
 def measure_graphs(
     out: Path,
     *,
@@ -77,6 +76,7 @@ def measure_graphs(
     elif _finished(run, entry):
         remove_tree(run.parts)  # left behind when killed right at the end
         log.info("stage 3: all of it is there, nothing to do")
+        skip_stage()
         return _tell(run)
     run.reopen("communities")
     with open_cluster(machine, out) as cluster:
@@ -126,7 +126,9 @@ def _finished(run: Run, entry: dict[str, Any]) -> bool:
 def _tell(run: Run) -> Path:
     """Show the curve and what it says."""
     layers = read_frame(run.table("layers"), "layers")
-    log.info("\n%s\n\n%s\n", curve_table(layers), textwrap.fill(reading(layers), WIDTH))
+    sentence = reading(layers)
+    text = f"\n{curve_table(layers, width=text_width())}\n\n{fill(sentence)}\n"
+    show_table("layers", text, rows=curve_rows(layers), reading=sentence)
     clipped = layers.loc[layers["clipped"] > 0]
     if len(clipped):
         log.warning(
