@@ -16,8 +16,10 @@ TableName = Literal[
     "edges",
     "layers",
     "classes",
+    "class_pairs",
     "communities",
     "node_metrics",
+    "samples",
     "flows",
     "events",
     "ablation",
@@ -131,6 +133,40 @@ COLUMNS: dict[TableName, pa.Schema] = {
             _column("strength", pa.float64()),
             _column("own_class_weight", pa.float64()),
             _column("core_number", pa.int32()),
+        ]
+    ),
+    "class_pairs": pa.schema(
+        [
+            *_WHERE,
+            _column("class_a", pa.int32()),
+            _column("class_a_name", pa.string()),
+            _column("class_b", pa.int32()),
+            _column("class_b_name", pa.string()),
+            _column("observed", pa.float64()),
+            _column("expected", pa.float64()),
+            _column("excess", pa.float64(), null=True),
+            _column("z", pa.float64(), null=True),
+        ]
+    ),
+    "samples": pa.schema(
+        [
+            _column("variant", pa.string()),
+            _column("repeat", pa.int32()),
+            _column("node", pa.int32()),
+            _column("sample", pa.int64()),
+            _column("label", pa.int32()),
+            _column("label_name", pa.string()),
+            _column("predicted", pa.int32(), null=True),
+            _column("predicted_name", pa.string(), null=True),
+            _column("neighbor_label", pa.int32(), null=True),
+            _column("neighbor_label_name", pa.string(), null=True),
+            _column("settled_index", pa.int32(), null=True),
+            _column("settled_layer", pa.string(), null=True),
+            _column("lost", pa.string()),  # layers, separated by commas
+            _column("own_share", pa.float64()),
+            _column("score", pa.float64()),
+            _column("rank", pa.int32()),
+            _column("suspect", pa.bool_()),
         ]
     ),
     # of communities through depth

@@ -19,6 +19,7 @@ from graphs.neighbors import Device, KnnGraph, Metric
 from graphs.neighbors.knn import Engine, check_k, check_search
 from graphs.places import resolve_folder
 from graphs.plots import plot_classes, plot_curve
+from graphs.samples import sample_table
 from graphs.snapshots import DynamicGraph
 from pipeline.console import log
 from pipeline.data import ImageData, draw_samples, from_arrays
@@ -50,7 +51,7 @@ class Analysis:
 
     Attributes
     ----------
-    layers, classes, communities, nodes, flows, events : DataFrame
+    layers, classes, class_pairs, communities, nodes, samples, flows, events : DataFrame
         The metric tables, with the columns of the files in ``RUN/metrics``.
     graphs : tuple of DynamicGraph
         One a repeat.
@@ -66,8 +67,10 @@ class Analysis:
 
     layers: pd.DataFrame
     classes: pd.DataFrame
+    class_pairs: pd.DataFrame
     communities: pd.DataFrame
     nodes: pd.DataFrame
+    samples: pd.DataFrame
     flows: pd.DataFrame
     events: pd.DataFrame
     graphs: tuple[DynamicGraph, ...]
@@ -223,7 +226,7 @@ def analyze(
         chosen = resolve_layers(model, layers, images.images([0]))
         _check_memory(chosen, pool, samples, budget)
         forward = Forward.prepare(model, images, chosen, memory=budget, device=target, pool=pool)
-        tables, graphs, lists = [], [], []
+        tables, samples, graphs, lists = [], [], [], []
         for repeat, indices in enumerate(draw.indices):
             values, nodes = _gather(forward, indices)
             found = tuple(
@@ -241,14 +244,20 @@ def analyze(
             names = [layer.name for layer in chosen]
             graph = DynamicGraph.from_knn(found, nodes, layers=names, name=f"{VARIANT}-r{repeat}")
             tables.append(measure_dynamic_graph(graph, found, repeat=repeat, seed=seed))
+            class_names = dict(enumerate(images.label_names))
+            samples.append(
+                sample_table(found, nodes, names, class_names=class_names, repeat=repeat)
+            )
             graphs.append(graph)
             lists.append(found)
     all_tables = collect(tables)
     return Analysis(
         layers=all_tables.layers,
         classes=all_tables.classes,
+        class_pairs=all_tables.class_pairs,
         communities=all_tables.communities,
         nodes=all_tables.nodes,
+        samples=pd.concat(samples, ignore_index=True),
         flows=all_tables.flows,
         events=all_tables.events,
         graphs=tuple(graphs),
