@@ -3,8 +3,9 @@
 import os
 from pathlib import Path
 
-import faiss
 import pytest
+
+from graphs.neighbors.faiss_library import faiss
 
 DATA = os.environ.get("STRATAGRAPH_DATA")
 
