@@ -26,7 +26,9 @@ METRIC_TABLES: tuple[MetricTable, ...] = get_args(MetricTable)
 # of whole node sets, beside those of single layers
 SetTable = Literal["samples"]
 SET_TABLES: tuple[SetTable, ...] = get_args(SetTable)
-FIGURES = ("curve.svg", "curve.png", "classes.svg", "classes.png")
+FIGURES = tuple(
+    f"{name}.{kind}" for name in ("curve", "classes", "class-pairs") for kind in ("svg", "png")
+)
 PACKAGES = (
     "stratagraph",
     "torch",

@@ -19,6 +19,7 @@ from graphs.neighbors import Device, KnnGraph, Metric
 from graphs.neighbors.knn import Engine, check_k, check_search
 from graphs.places import resolve_folder
 from graphs.plots import plot_classes, plot_curve
+from graphs.plots_pairs import plot_class_pairs
 from graphs.samples import sample_table
 from graphs.snapshots import DynamicGraph
 from pipeline.console import log
@@ -38,7 +39,7 @@ from pipeline.pruning.planning import make_plan
 from pipeline.pruning.rules import Rule, RuleName
 from pipeline.pruning.subject import open_analyzed
 from pipeline.stage1_activations import VARIANT, check_classes
-from pipeline.summary import curve_table, reading
+from pipeline.summary import curve_table, paragraphs
 from pipeline.tracing import evaluating
 
 if TYPE_CHECKING:
@@ -79,19 +80,23 @@ class Analysis:
     model: nn.Module
     input_shape: tuple[int, ...]
 
-    def plot(self, what: Literal["curve", "classes"] = "curve") -> "Axes":
-        """Draw the modularity curve, or its terms by class and layer.
+    def plot(self, what: Literal["curve", "classes", "class_pairs"] = "curve") -> "Axes":
+        """Draw the modularity curve, its terms by class and layer, or links between classes.
 
         Raises
         ------
         GraphError
-            For anything else than ``"curve"`` or ``"classes"``.
+            For anything else.
         """
         if what == "curve":
             return plot_curve(self.layers)
         if what == "classes":
             return plot_classes(self.classes)
-        raise GraphError(f"there is no figure {what!r}", "choose 'curve' or 'classes'")
+        if what == "class_pairs":
+            return plot_class_pairs(self.class_pairs)
+        raise GraphError(
+            f"there is no figure {what!r}", "choose 'curve', 'classes' or 'class_pairs'"
+        )
 
     def plan(
         self,
@@ -142,7 +147,8 @@ class Analysis:
         return files
 
     def __str__(self) -> str:
-        return f"{curve_table(self.layers)}\n\n{reading(self.layers)}"
+        told = paragraphs(self.layers, self.class_pairs, self.samples)
+        return "\n\n".join([curve_table(self.layers), *told])
 
 
 def analyze(

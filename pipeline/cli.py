@@ -83,6 +83,10 @@ COMMANDS = {
         "pipeline.studies.prune_compare:study_prune_compare",
         "Prune by several criteria at the same budget, tune alike, and compare accuracy.",
     ),
+    "neurons run": (
+        "pipeline.neurons.run_command:run_neurons",
+        "Cluster a network's neurons by their weights, and compare with shuffled weights.",
+    ),
     "neurons check": (
         "pipeline.neurons.checks:check_neurons",
         "Compare with published figures of the modularity of weights.",

@@ -18,7 +18,7 @@ from pipeline.measuring import export_on_cluster, measure_here, measure_on_clust
 from pipeline.options import Machine, Outputs, Work
 from pipeline.parallel import Cluster, open_cluster
 from pipeline.progress import progress_bar, skip_stage, stage
-from pipeline.summary import curve_rows, curve_table, reading
+from pipeline.summary import curve_rows, curve_table, paragraphs
 
 
 @stage("communities")
@@ -137,9 +137,13 @@ def _finished(run: Run, entry: dict[str, Any]) -> bool:
 def _tell(run: Run) -> Path:
     """Show the curve and what it says."""
     layers = read_frame(run.table("layers"), "layers")
-    sentence = reading(layers)
-    text = f"\n{curve_table(layers, width=text_width())}\n\n{fill(sentence)}\n"
-    show_table("layers", text, rows=curve_rows(layers), reading=sentence)
+    told = paragraphs(
+        layers,
+        read_frame(run.table("class_pairs"), "class_pairs"),
+        read_frame(run.table("samples"), "samples"),
+    )
+    text = "\n\n".join([curve_table(layers, width=text_width()), *map(fill, told)])
+    show_table("layers", f"\n{text}\n", rows=curve_rows(layers), reading="\n".join(told))
     clipped = layers.loc[layers["clipped"] > 0]
     if len(clipped):
         log.warning(
