@@ -35,6 +35,12 @@ TableName = Literal[
     "agreement",
     "prune_compare",
     "single_layers",
+    "neurons",
+    "neuron_clusters",
+    "neuron_layers",
+    "neuron_partition",
+    "neuron_shuffles",
+    "neuron_nulls",
 ]
 TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
 VERSION = 1
@@ -366,6 +372,85 @@ COLUMNS: dict[TableName, pa.Schema] = {
             _column("accuracy_low", pa.float64()),
             _column("accuracy_high", pa.float64()),
             _column("accuracy_lost", pa.float64()),
+        ]
+    ),
+    # of the weights' modularity: meanings in graphs/neuron_rows.py
+    "neurons": pa.schema(
+        [
+            _column("layer_index", pa.int32()),
+            _column("layer", pa.string()),
+            _column("unit", pa.int32()),
+            _column("cluster", pa.int32(), null=True),  # dropped neurons have none
+            _column("degree", pa.int32()),
+            _column("strength", pa.float64()),
+        ]
+    ),
+    "neuron_clusters": pa.schema(
+        [
+            _column("cluster", pa.int32()),
+            _column("size", pa.int32()),
+            _column("volume", pa.float64()),
+            _column("volume_share", pa.float64()),
+            _column("cut", pa.float64()),
+            _column("cut_share", pa.float64()),
+            _column("modularity_term", pa.float64()),
+            _column("n_layers", pa.int32()),
+            _column("main_layer", pa.string()),
+            _column("main_share", pa.float64()),
+            _column("whole_layers", pa.bool_()),
+        ]
+    ),
+    "neuron_layers": pa.schema(
+        [
+            _column("layer_index", pa.int32()),
+            _column("layer", pa.string()),
+            _column("width", pa.int32()),
+            _column("alive", pa.int32()),
+            _column("cluster", pa.int32()),
+            _column("size", pa.int32()),
+            _column("share", pa.float64()),
+        ]
+    ),
+    "neuron_partition": pa.schema(
+        [
+            _column("n_neurons", pa.int64()),
+            _column("n_dropped", pa.int64()),
+            _column("n_nodes", pa.int64()),
+            _column("n_edges", pa.int64()),
+            _column("n_components", pa.int32()),
+            _column("clusters", pa.int32()),
+            _column("n_clusters", pa.int32()),
+            _column("ncut", pa.float64()),
+            _column("modularity", pa.float64()),
+            _column("in_out", pa.float64()),
+            _column("whole_layer_clusters", pa.int32()),
+            _column("layer_ami", pa.float64()),
+        ]
+    ),
+    "neuron_shuffles": pa.schema(
+        [
+            _column("null", pa.string()),
+            _column("shuffle", pa.int32()),
+            _column("ncut", pa.float64()),
+            _column("modularity", pa.float64()),
+            _column("n_nodes", pa.int64()),
+            _column("n_clusters", pa.int32()),
+            _column("n_components", pa.int32()),
+        ]
+    ),
+    "neuron_nulls": pa.schema(
+        [
+            _column("null", pa.string()),
+            _column("shuffles", pa.int32()),
+            _column("mean", pa.float64()),
+            _column("sd", pa.float64()),
+            _column("low", pa.float64()),
+            _column("high", pa.float64()),
+            _column("at_most", pa.int32()),
+            _column("p", pa.float64()),
+            _column("z", pa.float64(), null=True),  # shuffles may all give the same
+            _column("n_clusters", pa.float64()),
+            _column("n_components", pa.float64()),
         ]
     ),
 }

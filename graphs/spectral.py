@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import breadth_first_order
+from scipy.sparse.csgraph import breadth_first_order, connected_components
 from scipy.sparse.linalg import ArpackNoConvergence, eigsh
 from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
@@ -182,6 +182,18 @@ def cluster_volumes(
             "leave nodes without edges out, with the label -1",
         )
     return volume, inside
+
+
+def count_components(adjacency: csr_array) -> int:
+    """Return the number of connected parts, nodes without edges left out.
+
+    Examples
+    --------
+    >>> count_components(csr_array(np.kron(np.diag([1, 1, 0]), np.ones((2, 2)) - np.eye(2))))
+    2
+    """
+    count, _ = connected_components(adjacency, directed=False)
+    return int(count) - int((np.diff(adjacency.indptr) == 0).sum())
 
 
 def checked_adjacency(adjacency: ArrayLike | csr_array) -> csr_array:
