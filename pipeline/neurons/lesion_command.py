@@ -15,7 +15,7 @@ from graphs.neighbors import Device
 from graphs.neuron_graph import NeuronGraph
 from graphs.plots_lesions import lesions_size, plot_lesion_classes, plot_lesions
 from graphs.spectral import spectral_partition
-from pipeline.console import log, plural, progress_bar
+from pipeline.console import log, plural
 from pipeline.data import DatasetName, load_data
 from pipeline.devices import require_writable, resolve_device
 from pipeline.figures import save_figure
@@ -26,6 +26,7 @@ from pipeline.neurons.lesions import LesionBench, Module, lesion_layer
 from pipeline.neurons.mixtures import Mixture, mix
 from pipeline.neurons.weight_graph import neuron_graph
 from pipeline.options import Flag
+from pipeline.progress import progress_bar
 from pipeline.training.checkpoints import digest_state
 
 WIDTH = 79

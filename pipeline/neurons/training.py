@@ -14,7 +14,6 @@ from torch.nn import functional as F
 
 from graphs.errors import DataError, ModelError
 from graphs.files import replacing, sweep
-from pipeline.console import progress_bar
 from pipeline.data import ImageData
 from pipeline.devices import require_writable
 from pipeline.neurons.dropout import add_dropout
@@ -22,6 +21,7 @@ from pipeline.neurons.initial import initialize_neurons
 from pipeline.neurons.masks import apply_masks, choose_masks, weights_of
 from pipeline.neurons.penalties import penalty, require_chain, rescale_neurons
 from pipeline.neurons.recipe import MASK_EVERY, NeuronRecipe
+from pipeline.progress import progress_bar
 from pipeline.training import checkpoints
 from pipeline.training.batches import Batches
 from pipeline.training.evaluation import fit_model, measure_accuracy
