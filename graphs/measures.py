@@ -1,6 +1,7 @@
-"""From the graphs of the layers to the metric tables: layers, classes, communities, nodes.
+"""From the graphs of the layers to the metric tables.
 
-What each column means stands in `graphs.metric_rows`, which builds the rows of one layer.
+What each column means stands in `graphs.metric_rows`, which builds the rows of one layer, and in
+`graphs.temporal_rows`, which builds those that need several.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,17 +11,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from graphs.communities import Overlap, leiden, match_communities, partition_agreement
+from graphs.communities import MATCHED, Overlap, leiden, match_communities, partition_agreement
 from graphs.errors import GraphError
 from graphs.metric_rows import class_rows, community_rows, layer_row, node_rows
 from graphs.modularity import modularity, modularity_of_edges
 from graphs.neighbors.knn_graph import KnnGraph
 from graphs.snapshots import DynamicGraph, Snapshot
+from graphs.temporal_rows import agreement_columns, event_rows, flow_rows
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class MetricTables:
-    """The four metric tables of any number of layers.
+class LayerMeasures:
+    """The metric tables of one layer.
 
     Attributes
     ----------
@@ -40,15 +42,33 @@ class MetricTables:
     communities: pd.DataFrame = field(repr=False)
     nodes: pd.DataFrame = field(repr=False)
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LayerMeasures(MetricTables):
-    """The metric tables of one layer."""
-
     @property
     def matched(self) -> NDArray[np.int32]:
         """Matched community of every node, shape (n,): what the next layer is matched to."""
         return self.nodes["matched"].to_numpy(np.int32)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MetricTables:
+    """The metric tables of any number of layers, node sets and variants.
+
+    Attributes
+    ----------
+    layers, classes, communities, nodes : DataFrame
+        As in `LayerMeasures`; ``layers`` also compares each layer's communities with those of the
+        layer before.
+    flows : DataFrame
+        One row a pair of communities of neighbouring layers that share samples.
+    events : DataFrame
+        One row a birth, merge, split or death of a community.
+    """
+
+    layers: pd.DataFrame
+    classes: pd.DataFrame = field(repr=False)
+    communities: pd.DataFrame = field(repr=False)
+    nodes: pd.DataFrame = field(repr=False)
+    flows: pd.DataFrame = field(repr=False)
+    events: pd.DataFrame = field(repr=False)
 
 
 def measure_layer(
@@ -81,7 +101,7 @@ def measure_layer(
     Returns
     -------
     LayerMeasures
-        The rows of this layer in the four tables.
+        The rows of this layer in its four tables.
 
     Raises
     ------
@@ -155,7 +175,7 @@ def match_layer(measures: LayerMeasures, previous_communities: ArrayLike) -> Lay
         When the two layers have different numbers of nodes.
     """
     community = measures.nodes["community"].to_numpy(np.int32)
-    matched = match_communities(previous_communities, community)
+    matched = match_communities(previous_communities, community, threshold=MATCHED)
     first = np.unique(community, return_index=True)[1]
     return replace(
         measures,
@@ -186,7 +206,7 @@ def measure_dynamic_graph(
     Returns
     -------
     MetricTables
-        The four tables, layers in order of depth.
+        The tables, layers in order of depth.
 
     Raises
     ------
@@ -213,15 +233,39 @@ def measure_dynamic_graph(
                 seed=seed,
             )
         )
-    return collect(measures)
+    return follow(measures)
 
 
-def collect(measures: Iterable[MetricTables]) -> MetricTables:
-    """Put the tables of several layers, repeats or variants under each other, in the order given.
+def follow(measures: Iterable[LayerMeasures]) -> MetricTables:
+    """Put the layers of one node set together, and add what only several of them can tell.
 
     Parameters
     ----------
-    measures : iterable of MetricTables
+    measures : iterable of LayerMeasures
+        At least one, in order of depth, communities matched.
+
+    Returns
+    -------
+    MetricTables
+        Tables with a new index from 0.
+
+    Raises
+    ------
+    GraphError
+        For no layers at all.
+    """
+    tables = _stack(measures, LayerMeasures)
+    nodes = tables["nodes"]
+    tables["layers"] = tables["layers"].assign(**agreement_columns(nodes))
+    return MetricTables(**tables, flows=flow_rows(nodes), events=event_rows(nodes))
+
+
+def collect(tables: Iterable[MetricTables]) -> MetricTables:
+    """Put the tables of several repeats or variants under each other, in the order given.
+
+    Parameters
+    ----------
+    tables : iterable of MetricTables
         At least one.
 
     Returns
@@ -234,14 +278,19 @@ def collect(measures: Iterable[MetricTables]) -> MetricTables:
     GraphError
         For no tables at all.
     """
-    parts = list(measures)
+    return MetricTables(**_stack(tables, MetricTables))
+
+
+def _stack(
+    tables: Iterable[LayerMeasures | MetricTables], kind: type[LayerMeasures | MetricTables]
+) -> dict[str, pd.DataFrame]:
+    parts = list(tables)
     if not parts:
         raise GraphError("there are no measured layers to put together", "measure a layer first")
-    tables = {
+    return {
         table.name: pd.concat([getattr(part, table.name) for part in parts], ignore_index=True)
-        for table in fields(MetricTables)
+        for table in fields(kind)
     }
-    return MetricTables(**tables)
 
 
 def _check_nodes(snapshot: Snapshot, knn: KnnGraph, nodes: pd.DataFrame) -> None:

@@ -1,4 +1,4 @@
-"""The rows of one layer in the four metric tables.
+"""The rows of one layer in the metric tables.
 
 What the columns mean, where the name alone does not say it:
 
@@ -10,9 +10,12 @@ conductance         weight cut off the class / min(strength of the class, streng
 purity              of a class: largest share of its nodes that one Leiden community holds;
                     of a community: share of its nodes that are of its majority class
 community           Leiden community, numbered in each layer from 0 by size
-matched             the same community under a number that stays from layer to layer
+matched             the same community under a number that stays from layer to layer, as long as
+                    its Jaccard overlap with the layer before is 0.3 or more
 own_class_weight    undirected weight that links a node to its own class (strength: to any)
 core_number         largest k so that the node belongs to the k-core (Seidman 1983), unweighted
+participation       how evenly a node's links go to Leiden communities: 0 where to one alone, near 1
+                    where to many alike (Guimerà & Nunes Amaral 2005); empty without links
 n_components        connected components, every isolated node counts as one
 mutual_fraction     share of the linked pairs that chose each other
 assortativity       modularity / modularity_max (Newman 2003)
@@ -35,6 +38,7 @@ from numpy.typing import NDArray
 from graphs.communities import Agreement, Overlap
 from graphs.modularity import Modularity
 from graphs.neighbors.knn_graph import KnnGraph
+from graphs.participation import participation
 from graphs.snapshots import Snapshot
 
 
@@ -203,6 +207,7 @@ def node_rows(
             "own_class_weight": np.bincount(ends, weight * same, minlength=n),
             "core_number": np.array(snapshot.graph.coreness(), dtype=np.int32),
             "matched": matched,
+            "participation": participation(snapshot, community),
         },
     )
 

@@ -21,7 +21,7 @@ NEEDED: dict[Stage, set[str]] = {
     "communities": {"parameters", "digest", "exports", "figures"},
 }
 STAGES: tuple[Stage, ...] = ("activations", "edges", "communities")
-MetricTable = Literal["layers", "classes", "communities", "nodes"]
+MetricTable = Literal["layers", "classes", "communities", "nodes", "flows", "events"]
 METRIC_TABLES: tuple[MetricTable, ...] = get_args(MetricTable)
 FIGURES = ("curve.svg", "curve.png", "classes.svg", "classes.png")
 PACKAGES = (

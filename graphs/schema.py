@@ -18,6 +18,8 @@ TableName = Literal[
     "classes",
     "communities",
     "node_metrics",
+    "flows",
+    "events",
     "ablation",
     "dynamics",
     "random",
@@ -129,6 +131,30 @@ COLUMNS: dict[TableName, pa.Schema] = {
             _column("strength", pa.float64()),
             _column("own_class_weight", pa.float64()),
             _column("core_number", pa.int32()),
+        ]
+    ),
+    # of communities through depth
+    "flows": pa.schema(
+        [
+            *_WHERE,
+            _column("community", pa.int32()),
+            _column("matched", pa.int32()),
+            _column("next_layer_index", pa.int32()),
+            _column("next_layer", pa.string()),
+            _column("next_community", pa.int32()),
+            _column("next_matched", pa.int32()),
+            _column("count", pa.int32()),
+            _column("jaccard", pa.float64()),
+        ]
+    ),
+    "events": pa.schema(
+        [
+            *_WHERE,
+            _column("event", pa.string()),  # birth, merge, split or death
+            _column("matched", pa.int32()),
+            _column("size", pa.int32()),
+            _column("others", pa.string()),  # matched communities, separated by commas
+            _column("jaccard", pa.float64()),
         ]
     ),
     # of the studies

@@ -50,7 +50,7 @@ class Analysis:
 
     Attributes
     ----------
-    layers, classes, communities, nodes : DataFrame
+    layers, classes, communities, nodes, flows, events : DataFrame
         The metric tables, with the columns of the files in ``RUN/metrics``.
     graphs : tuple of DynamicGraph
         One a repeat.
@@ -68,6 +68,8 @@ class Analysis:
     classes: pd.DataFrame
     communities: pd.DataFrame
     nodes: pd.DataFrame
+    flows: pd.DataFrame
+    events: pd.DataFrame
     graphs: tuple[DynamicGraph, ...]
     knn_graphs: tuple[tuple[KnnGraph, ...], ...]
     label_names: tuple[str, ...]
@@ -247,6 +249,8 @@ def analyze(
         classes=all_tables.classes,
         communities=all_tables.communities,
         nodes=all_tables.nodes,
+        flows=all_tables.flows,
+        events=all_tables.events,
         graphs=tuple(graphs),
         knn_graphs=tuple(lists),
         label_names=images.label_names,

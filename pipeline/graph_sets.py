@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from graphs.errors import CorruptFileError
 from graphs.export import export_dynamic
 from graphs.files import digest_json, read_json, write_json
-from graphs.measures import LayerMeasures, MetricTables, collect, match_layer, measure_layer
+from graphs.measures import LayerMeasures, MetricTables, follow, match_layer, measure_layer
 from graphs.neighbors import KnnGraph
 from graphs.runs import MetricTable, RepeatFolder, Run, holds
 from graphs.schema import TableName
@@ -18,13 +18,15 @@ from graphs.snapshots import DynamicGraph, Snapshot
 from graphs.tables import read_frame, read_metadata, write_table
 from pipeline.edge_files import edges_digest, read_edges
 
-# file name: schema; the layers table comes last: where it is, the others are
-TABLES: dict[MetricTable, TableName] = {
+# file name: schema; of one layer, `layers` comes last: where it is, the others are
+LAYER_TABLES: dict[MetricTable, TableName] = {
     "nodes": "node_metrics",
     "communities": "communities",
     "classes": "classes",
     "layers": "layers",
 }
+# of all layers
+TABLES: dict[MetricTable, TableName] = {"flows": "flows", "events": "events", **LAYER_TABLES}
 
 
 class GraphSet:
@@ -111,7 +113,7 @@ class GraphSet:
             if previous is None:
                 previous = self._read(position - 1, "nodes")["matched"].to_numpy(np.int32)
             measures = match_layer(measures, previous)
-        for name, schema in TABLES.items():
+        for name, schema in LAYER_TABLES.items():
             path = self._part(position, name)
             digest = {"digest": self.digests[position]}
             write_table(getattr(measures, name), path, schema, metadata=digest)
@@ -131,14 +133,14 @@ class GraphSet:
             nodes=self.nodes,
             snapshots=tuple(self._snapshot(at, graph) for at, graph in enumerate(knn)),
         )
-        tables = self.tables()
+        layers = range(len(knn))
         for old in self.run.graph_files(self.folder.name):
             old.unlink()
         files = export_dynamic(
             graph,
             self.run.exports,
-            communities=tables.nodes["matched"].to_numpy().reshape(len(knn), -1),
-            modularity=tables.layers["modularity"].tolist(),
+            communities=np.array([self._read(at, "nodes")["matched"] for at in layers]),
+            modularity=[self._read(at, "layers")["modularity"].item() for at in layers],
             class_names=self.class_names,
             k=knn[0].k,
             metric=knn[0].metric,
@@ -151,8 +153,8 @@ class GraphSet:
 
     def tables(self) -> MetricTables:
         """Return the measured tables of all layers."""
-        return collect(
-            LayerMeasures(**{name: self._read(position, name) for name in TABLES})
+        return follow(
+            LayerMeasures(**{name: self._read(position, name) for name in LAYER_TABLES})
             for position in range(len(self.layers))
         )
 
@@ -177,7 +179,7 @@ class GraphSet:
         return self.parts / f"layer={position:03d}" / f"{name}.parquet"
 
     def _read(self, position: int, name: MetricTable) -> pd.DataFrame:
-        return read_frame(self._part(position, name), TABLES[name])
+        return read_frame(self._part(position, name), LAYER_TABLES[name])
 
     def _snapshot(self, position: int, knn: KnnGraph) -> Snapshot:
         layer = self.layers[position]

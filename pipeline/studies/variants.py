@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from graphs.files import digest_json, remove_tree
 from graphs.measures import MetricTables, collect
@@ -126,12 +126,11 @@ def _measure(
 
 def _named(tables: MetricTables, variant: Variant) -> MetricTables:
     """Write the variant's name into every table, and its settings into `layers`."""
-    return MetricTables(
-        layers=tables.layers.assign(variant=variant.name, **variant.settings),
-        classes=tables.classes.assign(variant=variant.name),
-        communities=tables.communities.assign(variant=variant.name),
-        nodes=tables.nodes.assign(variant=variant.name),
-    )
+    named = {
+        table.name: getattr(tables, table.name).assign(variant=variant.name)
+        for table in fields(MetricTables)
+    }
+    return MetricTables(**named | {"layers": named["layers"].assign(**variant.settings)})
 
 
 @contextmanager

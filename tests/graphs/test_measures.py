@@ -9,7 +9,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from graphs.errors import GraphError
-from graphs.measures import collect, measure_dynamic_graph, measure_layer
+from graphs.measures import collect, follow, measure_dynamic_graph, measure_layer
 from graphs.neighbors.knn_graph import KnnGraph
 from graphs.snapshots import DynamicGraph, Snapshot
 
@@ -38,7 +38,18 @@ COLUMNS = {
     | {"matched": "int32", "majority_class": "int32", "majority_class_name": "str"},
     "nodes": WHERE
     | {"node": "int32", "community": "int32", "degree": "int32", "strength": "float64"}
-    | {"own_class_weight": "float64", "core_number": "int32", "matched": "int32"},
+    | {"own_class_weight": "float64", "core_number": "int32", "matched": "int32"}
+    | {"participation": "float64"},
+}
+# of several layers
+THROUGH_DEPTH = {
+    "layers": COLUMNS["layers"]
+    | {"nmi_previous": "float64", "ami_previous": "float64", "ari_previous": "float64"},
+    "flows": WHERE
+    | {"community": "int32", "matched": "int32", "next_layer_index": "int32", "next_layer": "str"}
+    | {"next_community": "int32", "next_matched": "int32", "count": "int32", "jaccard": "float64"},
+    "events": WHERE
+    | {"event": "str", "matched": "int32", "size": "int32", "others": "str", "jaccard": "float64"},
 }
 
 
@@ -218,10 +229,10 @@ def test_whole_series_equals_layer_by_layer(digits):
             )
         )
         previous = parts[-1].matched
-    together = collect(parts)
-    for table in COLUMNS:
+    together = follow(parts)
+    for table, columns in (COLUMNS | THROUGH_DEPTH).items():
         pd.testing.assert_frame_equal(getattr(whole, table), getattr(together, table))
-        assert kinds(getattr(whole, table)) == COLUMNS[table]
+        assert kinds(getattr(whole, table)) == columns
     assert whole.layers["layer"].tolist() == ["a", "b", "c"]
     assert len(whole.classes) == 30
     assert len(whole.nodes) == 900
