@@ -1,0 +1,44 @@
+"""Studies that were named beside the runs: their sentence and their figure."""
+
+import base64
+from pathlib import Path
+
+from pipeline.report.opening import Folders, Study
+from pipeline.report.section import Section
+
+SHOWN_ELSEWHERE = "similarity"
+
+
+def study_sections(folders: Folders) -> list[Section]:
+    """Show the figure of every study that has no section of its own.
+
+    Parameters
+    ----------
+    folders : Folders
+        What the page is made of.
+    """
+    return [
+        _section(study, number)
+        for number, study in enumerate(folders.studies, 1)
+        if study.kind != SHOWN_ELSEWHERE
+    ]
+
+
+def _section(study: Study, number: int) -> Section:
+    title, name = f"Study {study.kind}: {study.root.name}", f"study-{number}"
+    path = study.root / "figures" / f"{study.kind}.png"
+    if not path.exists():
+        return Section(
+            name=name, title=title, sentences=[study.reading], missing=f"{path} is not there."
+        )
+    return Section(
+        name=name,
+        title=title,
+        kind="image",
+        sentences=[study.reading],
+        content={"uri": _uri(path), "description": f"Figure of the study {study.kind}"},
+    )
+
+
+def _uri(path: Path) -> str:
+    return f"data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"
