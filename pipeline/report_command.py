@@ -39,7 +39,7 @@ def write_report(*folders: Path, out: Path | None = None) -> Path:
         When a folder is no finished run or study, or another file would be replaced.
     """
     opened = open_folders(folders)
-    path = resolve_folder(out) if out else opened.runs[0].run.root / NAME
+    path = resolve_folder(out) if out else opened.runs[0].run.page
     require_writable(path.parent)
     _require_page_or_nothing(path)
     page = build_page(opened)

@@ -78,9 +78,7 @@ def _center(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(points - points.mean(axis=0))
 
 
-def _place(
-    snapshot: Snapshot, begin: NDArray[np.float64], *, seed: int
-) -> NDArray[np.float64]:
+def _place(snapshot: Snapshot, begin: NDArray[np.float64], *, seed: int) -> NDArray[np.float64]:
     graph = igraph.Graph(n=snapshot.n_nodes, edges=snapshot.edges)
     weights = snapshot.weights / snapshot.weights.max()
     start = (begin * (REACH / max(float(np.abs(begin).max()), 1e-12))).tolist()

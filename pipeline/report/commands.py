@@ -29,6 +29,7 @@ def commands_section(folders: Folders) -> Section:
     return Section(
         name="commands",
         title="How this was made",
+        short="Commands",
         kind="commands",
         content={"made": made, "table": PageTable.of(["run", "package", "version"], versions)},
     )

@@ -1,5 +1,8 @@
 """Q against depth: every run a line, with what it spreads and what chance gives."""
 
+from collections.abc import Hashable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -35,6 +38,7 @@ def curve_section(folders: Folders) -> Section:
     return Section(
         name="curve",
         title="How far classes have come apart",
+        short="Curve",
         sentences=[
             "The modularity Q of the true classes in the graph of each layer: 0 where links ignore "
             "the classes, close to 1 where every link stays inside a class.",
@@ -95,8 +99,8 @@ def _draw(
         legendgroup=name,
         line={"color": color, "width": 2.5, "dash": DASHES[place % len(DASHES)]},
         marker={"size": 8, "symbol": symbol, "color": color},
-        text=[_hover(row) for row in curve.itertuples()],
-        hovertemplate=f"%{{text}}<extra>{label(name)}</extra>" if depth else "%{text}<extra></extra>",
+        text=[_hover(row) for row in curve.to_dict("records")],
+        hovertemplate=f"%{{text}}<extra>{label(name) if depth else ''}</extra>",
     )
     if curve["chance"].notna().all():
         figure.add_scatter(
@@ -111,20 +115,18 @@ def _draw(
         )
 
 
-def _hover(row: object) -> str:
-    band = ""
-    if row.low == row.low:  # type: ignore[attr-defined]  # a row of `curve_table`
-        band = f"<br>{cell(row.low)} to {cell(row.high)}"  # type: ignore[attr-defined]
-    return f"{label(row.layer)}<br>Q = {cell(row.q)}{band}"  # type: ignore[attr-defined]
+def _hover(row: dict[Hashable, Any]) -> str:
+    known = row["low"] == row["low"]
+    band = f"<br>{cell(row['low'])} to {cell(row['high'])}" if known else ""
+    return f"{label(row['layer'])}<br>Q = {cell(row['q'])}{band}"
 
 
 def _axes(figure: go.Figure, curves: dict[str, pd.DataFrame], *, depth: bool) -> None:
     figure.update_yaxes(title="modularity Q", rangemode="tozero")
     figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
     if depth:
-        figure.update_xaxes(
-            title="relative depth", tickvals=[0, 0.5, 1], ticktext=["first layer", "half", "last layer"]
-        )
+        ends = ["first layer", "half", "last layer"]
+        figure.update_xaxes(title="relative depth", tickvals=[0, 0.5, 1], ticktext=ends)
         return
     curve = next(iter(curves.values()))
     figure.update_xaxes(**layer_ticks(curve), title="layer")
@@ -185,9 +187,9 @@ def _describe(runs: list[Reported], curves: dict[str, pd.DataFrame]) -> str:
 def _table(curves: dict[str, pd.DataFrame]) -> PageTable:
     many = len(curves) > 1
     rows = [
-        [*([name] if many else []), row.layer, row.q, row.low, row.high, row.chance]
+        [*([name] if many else []), *row]
         for name, curve in curves.items()
-        for row in curve.itertuples()
+        for row in curve[["layer", "q", "low", "high", "chance"]].to_numpy().tolist()
     ]
     heads = [*(["run"] if many else []), "layer", "Q", "lower", "upper", "labels shuffled"]
     return PageTable.of(heads, rows).filled()

@@ -1,6 +1,7 @@
 """How communities flow from layer to layer: an alluvial diagram."""
 
-import numpy as np
+from typing import NamedTuple
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -15,7 +16,22 @@ LARGEST = 12  # communities of a layer that are drawn alone
 SMALLEST = 0.01  # share of the samples
 REST = -1
 GREY = "#8c8c8c"
+THIN, FAINT, CLEAR = 0.01, 0.12, 0.4  # bands of fewer samples are fainter
 HEIGHT = 560
+GAP = 0.012  # between bars, as a share of the height
+NAMED, LEVEL = 16, 6  # layers that have room for a name; that have it without slanting
+
+Key = tuple[int, int]  # layer_index and matched community, or REST
+Flow = tuple[Key, Key, int]  # from, to, samples
+
+
+class Bar(NamedTuple):
+    """A community of a layer, as it is drawn."""
+
+    size: int
+    color: str
+    name: str
+    text: str
 
 
 def flow_section(item: Reported) -> Section:
@@ -29,19 +45,22 @@ def flow_section(item: Reported) -> Section:
     nodes = item.nodes[item.nodes["repeat"] == 0]
     communities = item.communities[item.communities["repeat"] == 0]
     bands = _bands(communities, int(item.layers["n_nodes"].iloc[0]))
-    layers = item.layers.drop_duplicates("layer_index").sort_values("layer_index")
+    layers = item.depth
     if len(layers) < 2:
         return Section(
             name="flow",
             title="How communities flow through depth",
+            short="Communities",
             missing="There is one layer: nothing flows.",
         )
     flows = _gather(flow_rows(nodes), bands)
-    figure = _draw(bands, flows, layers["layer"].tolist(), item.class_names)
+    named = dict(zip(layers["layer_index"].tolist(), layers["layer"].tolist(), strict=True))
+    figure = _draw(_bars(bands, named, item.class_names), flows, named)
     events = event_rows(nodes)["event"].value_counts()
     return Section(
         name="flow",
         title="How communities flow through depth",
+        short="Communities",
         sentences=[_sentence(layers, communities, events)],
         figures=[
             PageFigure(
@@ -64,119 +83,127 @@ def flow_section(item: Reported) -> Section:
 
 
 def _bands(communities: pd.DataFrame, samples: int) -> pd.DataFrame:
-    """Return what is drawn of each layer, largest communities first: ``shown`` is its number."""
-    order = communities.sort_values(["layer_index", "size", "matched"], ascending=[True, False, True])
+    """Add to every community the number under which it is drawn, ``shown``."""
+    keys = ["layer_index", "size", "matched"]
+    order = communities.sort_values(keys, ascending=[True, False, True])
     rank = order.groupby("layer_index").cumcount()
     alone = (rank < LARGEST) & (order["size"] >= SMALLEST * samples)
-    shown = np.where(alone, order["matched"], REST)
-    # a row has an attribute `size` of its own
-    return order.assign(shown=shown, samples=order["size"])
+    return order.assign(shown=order["matched"].where(alone, REST))
 
 
-def _gather(flows: pd.DataFrame, bands: pd.DataFrame) -> pd.DataFrame:
+def _gather(flows: pd.DataFrame, bands: pd.DataFrame) -> list[Flow]:
     """Put flows of communities that are not drawn alone together."""
     shown = bands.set_index(["layer_index", "matched"])["shown"]
     here = pd.MultiIndex.from_frame(flows[["layer_index", "matched"]])
     there = pd.MultiIndex.from_frame(flows[["next_layer_index", "next_matched"]])
-    gathered = flows.assign(
-        source=shown.loc[here].to_numpy(), target=shown.loc[there].to_numpy()
-    )
+    ends = flows.assign(source=shown.loc[here].to_numpy(), target=shown.loc[there].to_numpy())
     keys = ["layer_index", "source", "next_layer_index", "target"]
-    return gathered.groupby(keys, sort=True, as_index=False)["count"].sum()
+    counts = ends.groupby(keys, sort=True, as_index=False)["count"].sum()
+    rows = counts[[*keys, "count"]].to_numpy().tolist()
+    return [((a, source), (b, target), count) for a, source, b, target, count in rows]
+
+
+def _bars(bands: pd.DataFrame, layers: dict[int, str], class_names: list[str]) -> dict[Key, Bar]:
+    """Return what stands in every layer, from top to bottom."""
+    colors = class_colors(len(class_names))
+    bars = {}
+    for index, layer in layers.items():
+        here = bands[bands["layer_index"] == index]
+        # bands of a class run side by side; what is left over comes last
+        drawn = here[here["shown"] != REST].sort_values(["majority_class", "shown"])
+        columns = ["shown", "size", "majority_class", "purity"]
+        for number, size, majority, purity in drawn[columns].to_numpy().tolist():
+            name = class_names[int(majority)]
+            text = (
+                f"community {number:.0f} at {label(layer)}<br>{plural(int(size), 'sample')}, "
+                f"{100 * purity:.0f} % {label(name)}"
+            )
+            bars[index, int(number)] = Bar(int(size), colors[int(majority)], name, text)
+        rest = here[here["shown"] == REST]
+        if size := int(rest["size"].sum()):
+            text = f"{len(rest)} smaller ones at {label(layer)}<br>{plural(size, 'sample')}"
+            bars[index, REST] = Bar(size, GREY, "", text)
+    return bars
 
 
 def _draw(
-    bands: pd.DataFrame, flows: pd.DataFrame, layers: list[str], class_names: list[str]
+    bars: dict[Key, Bar], flows: list[tuple[Key, Key, int]], layers: dict[int, str]
 ) -> go.Figure:
-    colors = class_colors(len(class_names))
-    indices = sorted(bands["layer_index"].unique().tolist())
-    column = {index: position for position, index in enumerate(indices)}
-    boxes, place = [], {}
-    for index in indices:
-        # by majority class, so that bands of a class run side by side; what is left last
-        here = bands[bands["layer_index"] == index]
-        drawn = here[here["shown"] != REST].sort_values(["majority_class", "shown"])
-        rest = here[here["shown"] == REST]
-        for row in drawn.itertuples():
-            place[index, int(row.shown)] = len(boxes)
-            named = class_names[int(row.majority_class)]
-            boxes.append(
-                (index, int(row.samples), colors[int(row.majority_class)], named,
-                 f"community {row.shown} at {label(layers[column[index]])}<br>"
-                 f"{plural(int(row.samples), 'sample')}, {row.purity:.0%} {label(named)}")
-            )  # fmt: skip
-        if len(rest):
-            place[index, REST] = len(boxes)
-            size = int(rest["samples"].sum())
-            boxes.append(
-                (index, size, GREY, "",
-                 f"{len(rest)} smaller communities at {label(layers[column[index]])}<br>"
-                 f"{plural(size, 'sample')}")
-            )  # fmt: skip
-    return _sankey(boxes, place, flows, column, layers)
-
-
-def _sankey(
-    boxes: list[tuple[int, int, str, str, str]],
-    place: dict[tuple[int, int], int],
-    flows: pd.DataFrame,
-    column: dict[int, int],
-    layers: list[str],
-) -> go.Figure:
-    total = sum(size for index, size, *_ in boxes if column[index] == 0)
-    gap, last = 0.012, len(column) - 1
-    x, y, below = [], [], dict.fromkeys(column, 0.0)
-    fewest = max(sum(1 for box in boxes if box[0] == index) for index in column)
-    scale = 1 - gap * (fewest - 1)
-    for index, size, *_ in boxes:
-        share = scale * size / total
-        x.append(min(max(column[index] / last, 0.001), 0.999))
-        y.append(min(max(below[index] + share / 2, 0.001), 0.999))
-        below[index] += share + gap
-    source = [place[row.layer_index, row.source] for row in flows.itertuples()]
-    target = [place[row.next_layer_index, row.target] for row in flows.itertuples()]
+    indices = list(layers)
+    place = {key: position for position, key in enumerate(bars)}
+    total = sum(bar.size for (index, _), bar in bars.items() if index == indices[0])
+    x, y = _places(bars, indices, total)
     sankey = go.Sankey(
         arrangement="fixed",
         node={
             "x": x,
             "y": y,
-            "color": [box[2] for box in boxes],
-            "label": [label(box[3]) if column[box[0]] == last else "" for box in boxes],
-            "customdata": [box[4] for box in boxes],
+            "color": [bar.color for bar in bars.values()],
+            "label": [
+                label(bar.name) if index == indices[-1] else "" for (index, _), bar in bars.items()
+            ],
+            "customdata": [bar.text for bar in bars.values()],
             "hovertemplate": "%{customdata}<extra></extra>",
-            "pad": 1000 * gap * HEIGHT / 1000,
+            "pad": GAP * HEIGHT,
             "thickness": 12,
             "line": {"width": 0},
         },
         link={
-            "source": source,
-            "target": target,
-            "value": flows["count"].tolist(),
-            "color": [faded(boxes[at][2], 0.35) for at in source],
+            "source": [place[source] for source, _, _ in flows],
+            "target": [place[target] for _, target, _ in flows],
+            "value": [count for _, _, count in flows],
+            "color": [
+                faded(bars[source].color, FAINT if count < THIN * total else CLEAR)
+                for source, _, count in flows
+            ],
             "hovertemplate": "%{value:,} samples<extra></extra>",
         },
     )
     figure = new_figure(sankey, height=HEIGHT)
-    step = -(-len(layers) // 16)
     figure.update_layout(
-        margin={"b": 80, "t": 8, "l": 16, "r": 16},
-        annotations=[
-            {
-                "x": position / last,
-                "y": -0.02,
-                "xref": "paper",
-                "yref": "paper",
-                "xanchor": "right" if position == last else "center",
-                "yanchor": "top",
-                "text": label(name, longest=16),
-                "showarrow": False,
-                "textangle": -45 if len(layers) > 6 else 0,
-            }
-            for position, name in enumerate(layers)
-            if position % step == 0
-        ],
+        margin={"b": 80, "t": 8, "l": 16, "r": 16}, annotations=_names(list(layers.values()))
     )
     return figure
+
+
+def _places(
+    bars: dict[Key, Bar], indices: list[int], total: int
+) -> tuple[list[float], list[float]]:
+    """Return the middle of every bar, in shares of width and height."""
+    most = max(sum(index == one for one, _ in bars) for index in indices)
+    scale = 1 - GAP * (most - 1)
+    below = dict.fromkeys(indices, 0.0)
+    x, y = [], []
+    for (index, _), bar in bars.items():
+        share = scale * bar.size / total
+        x.append(_inside(indices.index(index) / (len(indices) - 1)))
+        y.append(_inside(below[index] + share / 2))
+        below[index] += share + GAP
+    return x, y
+
+
+def _inside(share: float) -> float:
+    """Keep away from 0 and 1, which plotly takes for not given."""
+    return min(max(share, 0.001), 0.999)
+
+
+def _names(layers: list[str]) -> list[dict[str, object]]:
+    step, last = -(-len(layers) // NAMED), len(layers) - 1
+    return [
+        {
+            "x": position / last,
+            "y": -0.02,
+            "xref": "paper",
+            "yref": "paper",
+            "xanchor": {0: "left", last: "right"}.get(position, "center"),
+            "yanchor": "top",
+            "text": label(name, longest=16),
+            "showarrow": False,
+            "textangle": -45 if len(layers) > LEVEL else 0,
+        }
+        for position, name in enumerate(layers)
+        if position % step == 0
+    ]
 
 
 def _sentence(layers: pd.DataFrame, communities: pd.DataFrame, events: "pd.Series[int]") -> str:
@@ -195,9 +222,9 @@ def _sentence(layers: pd.DataFrame, communities: pd.DataFrame, events: "pd.Serie
 
 def _table(bands: pd.DataFrame, class_names: list[str]) -> PageTable:
     drawn = bands[bands["shown"] != REST]
+    columns = ["layer", "matched", "size", "majority_class", "purity"]
     rows = [
-        [str(row.layer), str(row.matched), int(row.samples), class_names[int(row.majority_class)],
-         float(row.purity)]
-        for row in drawn.itertuples()
-    ]  # fmt: skip
+        [layer, str(number), size, class_names[majority], purity]
+        for layer, number, size, majority, purity in drawn[columns].to_numpy().tolist()
+    ]
     return PageTable.of(["layer", "community", "samples", "most are", "share of them"], rows)

@@ -72,6 +72,7 @@ def network_section(item: Reported, sprite: Sprite | None, problem: str) -> Sect
     return Section(
         name="graph",
         title="The graph, layer by layer",
+        short="Graph",
         kind="graph",
         sentences=[
             "Every dot is a sample, every line links it to one of its most similar samples in the "
@@ -126,6 +127,7 @@ def _data(
     metrics = item.nodes[item.nodes["repeat"] == 0].sort_values(["layer_index", "node"])
     communities = metrics["matched"].to_numpy().reshape(len(lists), -1)[:, kept]
     curve = item.layers[item.layers["repeat"] == 0].sort_values("layer_index")
+    figures = curve[["modularity", "ami", "n_communities"]].to_numpy().tolist()
     nodes = dynamic.nodes
     found: dict[str, Any] = {
         "samples": nodes["sample"].tolist(),
@@ -136,17 +138,17 @@ def _data(
         "layers": [
             {
                 "name": snapshot.layer,
-                "q": round(float(row.modularity), 4),
-                "ami": round(float(row.ami), 4),
-                "communities": int(row.n_communities),
+                "q": round(q, 4),
+                "ami": round(ami, 4),
+                "communities": int(count),
                 "x": np.rint(SCALE * place[:, 0]).astype(int).tolist(),
                 "y": np.rint(SCALE * place[:, 1]).astype(int).tolist(),
                 "edges": snapshot.edges.ravel().tolist(),
                 "community": community.tolist(),
-                "near": [[int(x) for x in row_ if x >= 0] for row_ in indices],
+                "near": [row[row >= 0].tolist() for row in indices],
             }
-            for snapshot, row, place, community, (indices, _) in zip(
-                dynamic.snapshots, curve.itertuples(), places, communities, lists, strict=True
+            for snapshot, (q, ami, count), place, community, (indices, _) in zip(
+                dynamic.snapshots, figures, places, communities, lists, strict=True
             )
         ],
     }

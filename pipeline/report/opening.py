@@ -57,6 +57,17 @@ class Reported:
         return caption(said["model"], said["dataset"], said["given"]["data"])
 
     @property
+    def depth(self) -> pd.DataFrame:
+        """Its layers in order: ``layer_index, layer``."""
+        once = self.layers.drop_duplicates("layer_index").sort_values("layer_index")
+        return once[["layer_index", "layer"]].reset_index(drop=True)
+
+    @property
+    def measure_again(self) -> str:
+        """The command that brings what newer versions measure."""
+        return f"stratagraph communities --out {self.address}"
+
+    @property
     def address(self) -> str:
         """The folder, as commands name it."""
         return str(self.run.root)

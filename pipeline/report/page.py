@@ -62,16 +62,17 @@ def build_page(folders: Folders) -> str:
         Without date or random names: the same folders give the same page.
     """
     many = len(folders.runs) > 1
-    parts = [Part(name="all", title="", sections=[summary_section(folders), curve_section(folders)])]
+    beginning = [summary_section(folders), curve_section(folders)]
+    parts = [Part(name="all", title="", sections=beginning)]
     for number, item in enumerate(folders.runs, 1):
         log.info("report: %s", item.name)
         part = _run_part(item, folders, name=f"run-{number}" if many else "run")
         parts.append(part if many else Part(name=part.name, title="", sections=part.sections,
                                             sprite=part.sprite))  # fmt: skip
     ending = [*study_sections(folders), commands_section(folders)]
-    parts.append(Part(name="end", title="The rest" if many else "", sections=ending))
+    parts.append(Part(name="end", title="", sections=ending))
     return _render(
-        title=", ".join(dict.fromkeys(item.title for item in folders.runs)),
+        title=" · ".join(dict.fromkeys(item.title for item in folders.runs)),
         names=[item.name for item in folders.runs],
         parts=parts,
     )

@@ -1,5 +1,6 @@
 """The pruning plan of a run, if there is one."""
 
+import pandas as pd
 import plotly.graph_objects as go
 
 from graphs.errors import PlanError
@@ -9,9 +10,8 @@ from pipeline.pruning.plan import Plan, read_plan
 from pipeline.report.curve import layer_ticks
 from pipeline.report.opening import Reported
 from pipeline.report.section import PageFigure, PageTable, Section, label, new_figure
-import pandas as pd
 
-KEPT, GONE = "#0173b2", "#de8f05"
+LOOKS = {"stays": ("#0173b2", ""), "goes": ("#de8f05", "/")}  # colour and hatching
 
 
 def plan_section(item: Reported) -> Section:
@@ -27,15 +27,22 @@ def plan_section(item: Reported) -> Section:
     path = item.run.root / NAME
     if not path.exists():
         return Section(
-            name="plan", title=title, missing="There is no pruning plan.", command=command
+            name="plan",
+            title=title,
+            short="Pruning",
+            missing="There is no pruning plan.",
+            command=command,
         )
     try:
         plan = read_plan(path)
     except PlanError as error:
-        return Section(name="plan", title=title, missing=f"{error.problem}.", command=command)
+        return Section(
+            name="plan", title=title, short="Pruning", missing=f"{error.problem}.", command=command
+        )
     return Section(
         name="plan",
         title=title,
+        short="Pruning",
         sentences=[_sentence(plan), *plan.warnings],
         figures=[_figure(plan)],
     )
@@ -57,6 +64,19 @@ def _sentence(plan: Plan) -> str:
     ).replace("-", "−")
 
 
+def _bars(layers: pd.DataFrame, fate: str) -> go.Bar:
+    color, hatching = LOOKS[fate]
+    return go.Bar(
+        x=layers["layer_index"].tolist(),
+        y=layers["y"].tolist(),
+        text=[label(name) for name in layers["layer"]],
+        textposition="none",
+        hovertemplate=f"%{{text}}: %{{y:.3f}}<extra>{fate}</extra>",
+        name=fate,
+        marker={"color": color, "pattern": {"shape": hatching}},
+    )
+
+
 def _figure(plan: Plan) -> PageFigure:
     layers = pd.DataFrame(
         {
@@ -64,24 +84,18 @@ def _figure(plan: Plan) -> PageFigure:
             "layer": [row["name"] for row in plan.layers],
         }
     )
-    value = next(
-        (name for name in ("increment", "score") if any(row.get(name) is not None for row in plan.layers)),
-        "parameters",
-    )
+    known = [
+        name
+        for name in ("increment", "score", "parameters")
+        if any(row.get(name) is not None for row in plan.layers)
+    ]
+    value = known[0]
     named = {"increment": "what the layer adds to Q", "score": "score", "parameters": "parameters"}
     heights = [row.get(value) for row in plan.layers]
     fates = ["stays" if row["name"] in plan.kept else "goes" for row in plan.layers]
     bars = [
-        go.Bar(
-            x=[at for at, fate in zip(layers["layer_index"], fates, strict=True) if fate == wanted],
-            y=[y for y, fate in zip(heights, fates, strict=True) if fate == wanted],
-            text=[label(name) for name, fate in zip(layers["layer"], fates, strict=True) if fate == wanted],
-            textposition="none",
-            hovertemplate="%{text}: %{y:.3f}<extra>" + wanted + "</extra>",
-            name=wanted,
-            marker={"color": color, "pattern": {"shape": shape}},
-        )
-        for wanted, color, shape in (("stays", KEPT, ""), ("goes", GONE, "/"))
+        _bars(layers.assign(y=heights)[[fate == wanted for fate in fates]], wanted)
+        for wanted in LOOKS
     ]
     figure = new_figure(*bars, height=320, barmode="overlay", showlegend=True)
     figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})

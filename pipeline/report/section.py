@@ -96,6 +96,8 @@ class Section:
         Its anchor: letters and hyphens.
     title : str
         Its heading.
+    short : str
+        What links call it.
     sentences : list of str
         What came out, each a paragraph.
     figures : list of PageFigure
@@ -112,6 +114,7 @@ class Section:
 
     name: str
     title: str
+    short: str
     sentences: list[str] = field(default_factory=list)
     figures: list[PageFigure] = field(default_factory=list)
     missing: str = ""
@@ -151,7 +154,7 @@ def cell(value: object) -> str:
     >>> cell(-0.12345), cell(1200), cell(None), cell(float("nan")), cell("<b>")
     ('−0.123', '1,200', '', '', '<b>')
     """
-    if value is None or value != value:  # noqa: PLR0124 (NaN)
+    if value is None or value != value:
         return ""
     if isinstance(value, str):
         return value
@@ -172,12 +175,12 @@ def _short(number: float) -> str:
 
 
 def safe_json(text: str) -> str:
-    """Return JSON that can stand inside a script element, whatever its strings hold.
+    r"""Return JSON that can stand inside a script element, whatever its strings hold.
 
     Examples
     --------
     >>> safe_json('["</script>"]')
-    '["\\\\u003c/script\\\\u003e"]'
+    '["\\u003c/script\\u003e"]'
     """
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")

@@ -29,11 +29,16 @@ def _section(study: Study, number: int) -> Section:
     path = study.root / "figures" / f"{study.kind}.png"
     if not path.exists():
         return Section(
-            name=name, title=title, sentences=[study.reading], missing=f"{path} is not there."
+            name=name,
+            title=title,
+            short=study.root.name,
+            sentences=[study.reading],
+            missing=f"{path} is not there.",
         )
     return Section(
         name=name,
         title=title,
+        short=study.root.name,
         kind="image",
         sentences=[study.reading],
         content={"uri": _uri(path), "description": f"Figure of the study {study.kind}"},

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from pipeline.console import plural
 from pipeline.report.opening import Folders, Reported
 from pipeline.report.section import Section
 from pipeline.summary import mean_curve, reading
@@ -25,6 +24,7 @@ def summary_section(folders: Folders) -> Section:
     return Section(
         name="summary",
         title="In short",
+        short="Summary",
         kind="summary",
         sentences=sentences,
         content={"cards": cards},
@@ -36,25 +36,25 @@ def _figures(item: Reported) -> list[dict[str, str]]:
     values = curve["modularity"]
     top = int(values.to_numpy().argmax())
     last = item.layers[item.layers["layer_index"] == item.layers["layer_index"].max()]
+    ends = f"{_number(values.iloc[0])} → {_number(values.iloc[-1])}"
     found: list[tuple[str, str, str]] = [
-        ("Q in the last layer", _number(values.iloc[-1]), str(curve["layer"].iloc[-1])),
-        ("highest Q", _number(values.iloc[top]), str(curve["layer"].iloc[top])),
+        ("Q, first to last layer", ends, f"highest at {curve['layer'].iloc[top]}"),
         ("classes and communities agree", _number(last["ami"].mean()), "AMI in the last layer"),
     ]
     if (share := accuracy(item)) is not None:
         found.append(("right on these samples", f"{100 * share:.1f} %", "of the predictions"))
     samples = int(item.layers["n_nodes"].iloc[0])
-    repeats = "" if item.repeats == 1 else f" × {plural(item.repeats, 'repeat')}"
+    repeats = "" if item.repeats == 1 else f"{item.repeats} repeats, "
     k = int(item.layers["k"].iloc[0])
     found += [
-        ("samples", f"{samples:,}{repeats}", f"{len(item.class_names)} classes"),
+        ("samples", f"{samples:,}", f"{repeats}{len(item.class_names)} classes"),
         ("layers", f"{len(curve)}", f"k = {k}, {item.layers['metric'].iloc[0]}"),
     ]
     return [{"what": what, "value": value, "note": note} for what, value, note in found]
 
 
 def accuracy(item: Reported) -> float | None:
-    """Return the share of samples that the network gets right, or None where it predicts nothing."""
+    """Return the share of samples that the network gets right; None if it predicts none."""
     right: list[Any] = []
     for node_set in item.sets:
         known = node_set.nodes.dropna(subset="predicted")

@@ -45,14 +45,16 @@ def suspects_section(
         return Section(
             name="suspects",
             title=title,
+            short="Samples",
             missing="This run was measured before samples were followed through the layers.",
-            command=f"stratagraph communities --out {item.address}",
+            command=item.measure_again,
         )
     total = int(item.layers["n_nodes"].iloc[0]) * item.repeats
     if suspects.empty:
         return Section(
             name="suspects",
             title=title,
+            short="Samples",
             sentences=[f"All of the {plural(total, 'sample')} settle with their class."],
         )
     shown = suspects.head(SHOWN)
@@ -67,6 +69,7 @@ def suspects_section(
     return Section(
         name="suspects",
         title=title,
+        short="Samples",
         kind="suspects",
         sentences=sentences,
         content={"cards": _cards(shown, sprite), "sprite": sprite, "table": _table(shown)},

@@ -16,6 +16,12 @@ function plain(text) {
   return String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
 
+function reach(values) {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const room = 0.05 * (high - low + 1);
+  return [low - room, high + room];
+}
+
 class GraphView {
   constructor(root) {
     this.root = root;
@@ -30,6 +36,8 @@ class GraphView {
     this.x = [...this.now.x];
     this.y = [...this.now.y];
     this.sizes = this.communitySizes();
+    this.ranges = this.data.layers.map((layer) => [reach(layer.x), reach(layer.y)]);
+    this.zoomed = false;
     this.draw();
     this.listen();
   }
@@ -120,35 +128,34 @@ class GraphView {
   }
 
   layout() {
-    const reach = (key) => {
-      const all = this.data.layers.flatMap((layer) => layer[key]);
-      const [low, high] = [Math.min(...all), Math.max(...all)];
-      return [low - 0.04 * (high - low + 1), high + 0.04 * (high - low + 1)];
-    };
+    const [x, y] = this.ranges[this.layer];
     const bare = { visible: false, fixedrange: !matchMedia("(pointer: fine)").matches };
     return {
       margin: { l: 0, r: 0, t: 0, b: 0 },
       dragmode: bare.fixedrange ? false : "pan",
       hovermode: "closest",
       hoverdistance: 24,
-      xaxis: { ...bare, range: reach("x") },
-      yaxis: { ...bare, range: reach("y"), scaleanchor: "x" },
+      xaxis: { ...bare, range: x },
+      yaxis: { ...bare, range: y, scaleanchor: "x" },
     };
   }
 
   draw() {
-    this.home = this.layout();
-    Plotly.newPlot(this.plot, this.traces(), themed(structuredClone(this.home)), CONFIG).then(() => {
+    Plotly.newPlot(this.plot, this.traces(), themed(this.layout()), CONFIG).then(() => {
       this.root.dataset.ready = "yes";
       this.root.dataset.layer = this.layer;
-      performance.mark("interactive");
     });
     this.tell();
   }
 
   // Colours, texts and links again, at the places where nodes are now.
-  refresh() {
-    return Plotly.react(this.plot, this.traces(), this.plot.layout, CONFIG);
+  refresh(ranges) {
+    const layout = { ...this.plot.layout };
+    if (ranges && !this.zoomed) {
+      layout.xaxis = { ...layout.xaxis, range: ranges[0] };
+      layout.yaxis = { ...layout.yaxis, range: ranges[1] };
+    }
+    return Plotly.react(this.plot, this.traces(), layout, CONFIG);
   }
 
   tell() {
@@ -174,6 +181,7 @@ class GraphView {
     this.tell();
     if (this.chosen !== null) this.describe(this.chosen);
     const from = [[...this.x], [...this.y]];
+    const seen = ["xaxis", "yaxis"].map((axis) => [...this.plot.layout[axis].range]);
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const begin = performance.now();
     return new Promise((done) => {
@@ -184,7 +192,8 @@ class GraphView {
           this.x[node] = from[0][node] + eased * (this.now.x[node] - from[0][node]);
           this.y[node] = from[1][node] + eased * (this.now.y[node] - from[1][node]);
         }
-        this.refresh();
+        this.refresh(this.ranges[layer].map((range, axis) =>
+          range.map((end, side) => seen[axis][side] + eased * (end - seen[axis][side]))));
         if (share < 1) this.frame = requestAnimationFrame(step);
         else {
           this.root.dataset.layer = layer;
@@ -271,10 +280,12 @@ class GraphView {
   zoom(kind) {
     const change = {};
     for (const axis of ["xaxis", "yaxis"]) {
-      const [low, high] = kind === "all" ? this.home[axis].range : this.plot.layout[axis].range;
+      const all = this.ranges[this.layer][axis === "xaxis" ? 0 : 1];
+      const [low, high] = kind === "all" ? all : this.plot.layout[axis].range;
       const half = ((high - low) / 2) * { in: 0.7, out: 1 / 0.7, all: 1 }[kind];
       change[`${axis}.range`] = [(low + high) / 2 - half, (low + high) / 2 + half];
     }
+    this.zoomed = kind !== "all";
     Plotly.relayout(this.plot, change);
   }
 
@@ -306,6 +317,9 @@ class GraphView {
       this.find(form.querySelector("input").value.trim());
     });
     const node = (event) => event.points.find((point) => point.curveNumber === NODES)?.pointNumber;
+    this.plot.on("plotly_relayout", (change) => {
+      if ("xaxis.range[0]" in change) this.zoomed = true; // dragged
+    });
     this.plot.on("plotly_hover", (event) => {
       if (node(event) !== undefined && this.chosen === null) this.describe(node(event));
     });
@@ -318,6 +332,7 @@ class GraphView {
   }
 }
 
-document.querySelectorAll(".graph").forEach((root) => {
-  root.view = new GraphView(root);
+whenNear([...document.querySelectorAll(".graph")], (root) => {
+  root.view ??= new GraphView(root);
 });
+performance.mark("interactive");

@@ -43,11 +43,17 @@ function recolour() {
   document.dispatchEvent(new Event("recolour"));
 }
 
+function whenNear(elements, act) {
+  const watch = new IntersectionObserver((entries) => {
+    for (const entry of entries.filter((one) => one.isIntersecting)) {
+      watch.unobserve(entry.target);
+      act(entry.target);
+    }
+  }, { rootMargin: "600px" });
+  elements.forEach((one) => watch.observe(one));
+}
+
 const plots = [...document.querySelectorAll("figure .plot")];
-const near = new IntersectionObserver(
-  (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => draw(entry.target)),
-  { rootMargin: "500px" },
-);
-plots.forEach((plot) => near.observe(plot));
+whenNear(plots, draw);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", recolour);
 addEventListener("beforeprint", () => plots.forEach(draw));
