@@ -22,14 +22,12 @@ def plan_section(item: Reported) -> Section:
     item : Reported
         The run; the plan is `plan.json` in its folder.
     """
-    title = "What could be removed"
+    there = {"name": "plan", "title": "What could be removed", "short": "Pruning"}
     command = f"stratagraph plan {item.address}"
     path = item.run.root / NAME
     if not path.exists():
         return Section(
-            name="plan",
-            title=title,
-            short="Pruning",
+            **there,
             missing="There is no pruning plan.",
             command=command,
         )
@@ -40,9 +38,7 @@ def plan_section(item: Reported) -> Section:
             name="plan", title=title, short="Pruning", missing=f"{error.problem}.", command=command
         )
     return Section(
-        name="plan",
-        title=title,
-        short="Pruning",
+        **there,
         sentences=[_sentence(plan), *plan.warnings],
         figures=[_figure(plan)],
     )

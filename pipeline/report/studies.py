@@ -25,20 +25,17 @@ def study_sections(folders: Folders) -> list[Section]:
 
 
 def _section(study: Study, number: int) -> Section:
-    title, name = f"Study {study.kind}: {study.root.name}", f"study-{number}"
+    there = {
+        "name": f"study-{number}",
+        "title": f"Study {study.kind}: {study.root.name}",
+        "short": study.root.name,
+    }
     path = study.root / "figures" / f"{study.kind}.png"
     if not path.exists():
-        return Section(
-            name=name,
-            title=title,
-            short=study.root.name,
-            sentences=[study.reading],
-            missing=f"{path} is not there.",
-        )
+        missing = f"Its figure {path} is not there any more."
+        return Section(**there, sentences=[study.reading], missing=missing)
     return Section(
-        name=name,
-        title=title,
-        short=study.root.name,
+        **there,
         kind="image",
         sentences=[study.reading],
         content={"uri": _uri(path), "description": f"Figure of the study {study.kind}"},

@@ -40,21 +40,17 @@ def suspects_section(
     problem : str
         Why there are none.
     """
-    title = "Samples to look at"
+    there = {"name": "suspects", "title": "Samples to look at", "short": "Samples"}
     if suspects is None:
         return Section(
-            name="suspects",
-            title=title,
-            short="Samples",
+            **there,
             missing="This run was measured before samples were followed through the layers.",
             command=item.measure_again,
         )
     total = int(item.layers["n_nodes"].iloc[0]) * item.repeats
     if suspects.empty:
         return Section(
-            name="suspects",
-            title=title,
-            short="Samples",
+            **there,
             sentences=[f"All of the {plural(total, 'sample')} settle with their class."],
         )
     shown = suspects.head(SHOWN)
@@ -67,9 +63,7 @@ def suspects_section(
     if problem:
         sentences.append(f"Without images: {problem}")
     return Section(
-        name="suspects",
-        title=title,
-        short="Samples",
+        **there,
         kind="suspects",
         sentences=sentences,
         content={"cards": _cards(shown, sprite), "sprite": sprite, "table": _table(shown)},

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from pipeline.options import Features, Images, Network
+from pipeline.options import Images, Network
 from pipeline.run import run_stages
 
 # the third one is no name that markup could hide in
@@ -36,14 +36,13 @@ def write_parquet(path):
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory):
-    """A run of two repeats and three layers, beside its images."""
+    """A run of two repeats and seven layers, beside its images."""
     place = tmp_path_factory.mktemp("report")
     write_parquet(place / "digits.parquet")
     run_stages(
         place / "run",
-        network=Network(model="resnet8"),
+        network=Network(model="resnet14"),
         images=Images(dataset="parquet", data=place / "digits.parquet", samples=SAMPLES, repeats=2),
-        features=Features(layers="layer*"),
     )
     return SimpleNamespace(place=place, run=place / "run", names=NAMES, samples=SAMPLES)
 

@@ -1,6 +1,7 @@
 """What stands in the page. How it looks and moves is in test_browser.py."""
 
 import json
+from itertools import pairwise
 
 import lxml.html
 import numpy as np
@@ -9,11 +10,14 @@ import pytest
 
 from graphs.errors import RunError
 from graphs.snapshots import Snapshot
+from pipeline.options import Neighbours
 from pipeline.plan_command import plan_pruning
+from pipeline.pruning.options import Goal
 from pipeline.report import network
 from pipeline.report.opening import open_folders
 from pipeline.report.section import PageTable
 from pipeline.report_command import write_report
+from pipeline.stage2_edges import build_edges
 from pipeline.studies.compare import study_compare
 from pipeline.studies.similarity import study_similarity
 
@@ -53,7 +57,7 @@ def test_every_section_is_there_and_headings_go_down_one_at_a_time(page):
     assert [name.split("-")[1] for name in sections] == [*names, "commands"]
     levels = [int(tag.tag[1]) for tag in page.xpath("//h1|//h2|//h3|//h4")]
     assert levels[0] == 1 == levels.count(1)
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(levels))
     ids = page.xpath("//@id")
     assert len(ids) == len(set(ids))
     anchors = [link.removeprefix("#") for link in page.xpath("//nav//a/@href")]
@@ -124,7 +128,7 @@ def test_bands_of_the_flow_carry_every_sample_in_every_step(page, made):
     columns = np.array(sankey["node"]["x"])[sankey["link"]["source"]]
     counts = pd.Series(sankey["link"]["value"]).groupby(columns).sum()
     assert set(counts) == {made.samples}
-    assert len(counts) == 2  # steps between three layers
+    assert len(counts) == 6  # steps between seven layers
 
 
 def test_what_is_missing_is_said_with_its_command(page, made):
@@ -133,7 +137,7 @@ def test_what_is_missing_is_said_with_its_command(page, made):
 
 
 def test_a_plan_and_a_study_come_into_the_page(run, tmp_path):
-    plan_pruning(run, device="cpu")
+    plan_pruning(run, goal=Goal(rule="increment", threshold=2.0), device="cpu")
     study_similarity(run, out=tmp_path / "alike")
     study_compare(run, out=tmp_path / "compared")
     page = read(write_report(run, tmp_path / "alike", tmp_path / "compared"))
@@ -176,9 +180,6 @@ def test_large_graphs_are_thinned_with_a_note(run, monkeypatch):
 
 
 def test_a_run_that_changes_loses_its_page(run):
-    from pipeline.options import Neighbours
-    from pipeline.stage2_edges import build_edges
-
     path = write_report(run)
     build_edges(run, neighbours=Neighbours(k=5))
     assert not path.exists()
