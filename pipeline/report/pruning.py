@@ -34,9 +34,7 @@ def plan_section(item: Reported) -> Section:
     try:
         plan = read_plan(path)
     except PlanError as error:
-        return Section(
-            name="plan", title=title, short="Pruning", missing=f"{error.problem}.", command=command
-        )
+        return Section(**there, missing=f"{error.problem}.", command=command)
     return Section(
         **there,
         sentences=[_sentence(plan), *plan.warnings],

@@ -66,7 +66,7 @@ def opened(chromium, address):
 
 def places(page):
     """Where the nodes are on the screen, in the order of the samples."""
-    boxes = page.locator(".graph .plot .scatterlayer .trace").nth(2).locator("path.point")
+    boxes = page.locator(".graph .plot .scatterlayer path.point")
     script = (
         "all => all.map(one => one.getBoundingClientRect())"
         ".map(box => [box.x + box.width / 2, box.y + box.height / 2])"
@@ -104,7 +104,7 @@ def test_play_goes_through_all_layers_to_the_last(opened):
     )
     play = page.get_by_role("button", name="Play")
     play.press("Enter")
-    page.wait_for_function(f"window.seen.at(-1) === '{LAST}'")
+    page.wait_for_function(f"() => window.seen.at(-1) === '{LAST}'")
     assert page.evaluate("window.seen") == ["0", "1", "2", "3", "4", "5", "6"]
 
 
@@ -185,14 +185,14 @@ def test_it_fits_the_screen_and_every_figure_is_drawn_in_its_colours(opened, siz
     for plot in page.locator("figure .plot").all():
         plot.scroll_into_view_if_needed()
     page.wait_for_function(
-        "[...document.querySelectorAll('figure .plot')].every(one => one.dataset.drawn)"
+        "() => [...document.querySelectorAll('figure .plot')].every(one => one.dataset.drawn)"
     )
     assert page.evaluate("document.documentElement.scrollWidth") == size[0]
     text = page.locator("#all-curve-curve .xtick text").first
     assert text.evaluate("one => getComputedStyle(one).fill") == ink(page)
     page.emulate_media(color_scheme="dark" if scheme == "light" else "light")
     page.wait_for_function(
-        "getComputedStyle(document.querySelector('#all-curve-curve .xtick text')).fill"
+        "() => getComputedStyle(document.querySelector('#all-curve-curve .xtick text')).fill"
         " === getComputedStyle(document.body).color"
     )
 

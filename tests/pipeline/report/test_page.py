@@ -15,7 +15,7 @@ from pipeline.plan_command import plan_pruning
 from pipeline.pruning.options import Goal
 from pipeline.report import network
 from pipeline.report.opening import open_folders
-from pipeline.report.section import PageTable
+from pipeline.report.section import PageTable, label
 from pipeline.report_command import write_report
 from pipeline.stage2_edges import build_edges
 from pipeline.studies.compare import study_compare
@@ -137,7 +137,7 @@ def test_what_is_missing_is_said_with_its_command(page, made):
 
 
 def test_a_plan_and_a_study_come_into_the_page(run, tmp_path):
-    plan_pruning(run, goal=Goal(rule="increment", threshold=2.0), device="cpu")
+    plan_pruning(run, goal=Goal(rule="increment", threshold=0.0), device="cpu")
     study_similarity(run, out=tmp_path / "alike")
     study_compare(run, out=tmp_path / "compared")
     page = read(write_report(run, tmp_path / "alike", tmp_path / "compared"))
@@ -151,7 +151,7 @@ def test_runs_of_one_name_are_told_apart_and_share_one_curve_figure(made, run):
     page = read(write_report(made.run, run, out=run.parent / "both.html"))
     lines = [t for t in figure(page, "all-curve-curve")["data"] if t["mode"] == "lines+markers"]
     titles = [f"{made.place.name}/run", f"{run.parent.name}/run"]
-    assert [line["name"] for line in lines] == titles
+    assert [line["name"] for line in lines] == [label(title) for title in titles]
     assert [head.text for head in page.xpath("//h2[@class='part']")] == titles
     assert len(page.xpath("//div[@class='graph']")) == 2
 
