@@ -80,7 +80,7 @@ def leiden(snapshot: Snapshot, *, seed: int, resolution: float = 1.0) -> NDArray
     """
     if not (np.isfinite(resolution) and resolution > 0):
         raise GraphError(f"resolution={resolution} is no positive number", "use 1.0")
-    with _seeded(seed):
+    with seeded(seed):
         found = snapshot.graph.community_leiden(
             objective_function="modularity",
             weights="weight",
@@ -316,8 +316,14 @@ def pair_partitions(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.generic], ND
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Give igraph a generator of its own for the time of one call."""
+def seeded(seed: int) -> Iterator[None]:
+    """Give igraph a generator of its own for the time of some calls.
+
+    Parameters
+    ----------
+    seed : int
+        Of that generator. Afterwards igraph draws from Python's ``random`` again.
+    """
     igraph.set_random_number_generator(random.Random(int(seed)))  # noqa: S311 - no secret is drawn
     try:
         yield

@@ -12,10 +12,12 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from graphs.communities import MATCHED, Overlap, leiden, match_communities, partition_agreement
+from graphs.confidence import bootstrap_interval, permutation_null
 from graphs.errors import GraphError
-from graphs.metric_rows import class_rows, community_rows, layer_row, node_rows
+from graphs.metric_rows import class_rows, community_rows, layer_row, node_rows, pair_rows
 from graphs.modularity import modularity, modularity_of_edges
 from graphs.neighbors.knn_graph import KnnGraph
+from graphs.rewiring import rewired_modularity
 from graphs.snapshots import DynamicGraph, Snapshot
 from graphs.temporal_rows import agreement_columns, event_rows, flow_rows
 
@@ -31,6 +33,8 @@ class LayerMeasures:
         ``classes``, ``modularity_leiden`` of those in ``communities``.
     classes : DataFrame
         One row a layer and class.
+    class_pairs : DataFrame
+        One row a layer and pair of classes.
     communities : DataFrame
         One row a layer and Leiden community.
     nodes : DataFrame
@@ -39,6 +43,7 @@ class LayerMeasures:
 
     layers: pd.DataFrame
     classes: pd.DataFrame = field(repr=False)
+    class_pairs: pd.DataFrame = field(repr=False)
     communities: pd.DataFrame = field(repr=False)
     nodes: pd.DataFrame = field(repr=False)
 
@@ -54,7 +59,7 @@ class MetricTables:
 
     Attributes
     ----------
-    layers, classes, communities, nodes : DataFrame
+    layers, classes, class_pairs, communities, nodes : DataFrame
         As in `LayerMeasures`; ``layers`` also compares each layer's communities with those of the
         layer before.
     flows : DataFrame
@@ -65,6 +70,7 @@ class MetricTables:
 
     layers: pd.DataFrame
     classes: pd.DataFrame = field(repr=False)
+    class_pairs: pd.DataFrame = field(repr=False)
     communities: pd.DataFrame = field(repr=False)
     nodes: pd.DataFrame = field(repr=False)
     flows: pd.DataFrame = field(repr=False)
@@ -80,6 +86,7 @@ def measure_layer(
     repeat: int = 0,
     previous_communities: ArrayLike | None = None,
     seed: int = 0,
+    rewirings: int = 0,
 ) -> LayerMeasures:
     """Measure one layer.
 
@@ -96,12 +103,15 @@ def measure_layer(
     previous_communities : array of int, shape (n,), optional
         ``matched`` of the layer before; without it the numbers start anew.
     seed : int
-        For Leiden. Each layer draws anew from it, so layers can be measured in any order.
+        For Leiden, permutations and draws. Each layer begins anew with it: layers can be measured
+        in any order, and have the same permutations and draws of nodes.
+    rewirings : int
+        How many rewired graphs Leiden's optimum is compared with (`graphs.rewiring`).
 
     Returns
     -------
     LayerMeasures
-        The rows of this layer in its four tables.
+        The rows of this layer in its five tables.
 
     Raises
     ------
@@ -128,6 +138,7 @@ def measure_layer(
     }
     codes = np.searchsorted(classes.classes, labels)
     names = nodes.groupby("label", sort=True)["label_name"].first()
+    null = permutation_null(knn.indices, knn.weights, codes, seed=seed)
     measures = LayerMeasures(
         layers=layer_row(
             snapshot,
@@ -136,8 +147,16 @@ def measure_layer(
             classes=classes,
             found=found,
             agreement=partition_agreement(labels, community),
+            null=null,
+            interval=bootstrap_interval(knn, codes, seed=seed),
+            rewired=(
+                rewired_modularity(snapshot, rewirings=rewirings, seed=seed)
+                if rewirings
+                else np.empty(0)
+            ),
         ),
         classes=class_rows(where, classes, names=names, overlap=Overlap.of(codes, community)),
+        class_pairs=pair_rows(where, null, names=names),
         communities=community_rows(
             where,
             found,

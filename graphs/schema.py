@@ -16,8 +16,10 @@ TableName = Literal[
     "edges",
     "layers",
     "classes",
+    "class_pairs",
     "communities",
     "node_metrics",
+    "samples",
     "flows",
     "events",
     "ablation",
@@ -33,6 +35,12 @@ TableName = Literal[
     "agreement",
     "prune_compare",
     "single_layers",
+    "neurons",
+    "neuron_clusters",
+    "neuron_layers",
+    "neuron_partition",
+    "neuron_shuffles",
+    "neuron_nulls",
 ]
 TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
 VERSION = 1
@@ -131,6 +139,40 @@ COLUMNS: dict[TableName, pa.Schema] = {
             _column("strength", pa.float64()),
             _column("own_class_weight", pa.float64()),
             _column("core_number", pa.int32()),
+        ]
+    ),
+    "class_pairs": pa.schema(
+        [
+            *_WHERE,
+            _column("class_a", pa.int32()),
+            _column("class_a_name", pa.string()),
+            _column("class_b", pa.int32()),
+            _column("class_b_name", pa.string()),
+            _column("observed", pa.float64()),
+            _column("expected", pa.float64()),
+            _column("excess", pa.float64(), null=True),
+            _column("z", pa.float64(), null=True),
+        ]
+    ),
+    "samples": pa.schema(
+        [
+            _column("variant", pa.string()),
+            _column("repeat", pa.int32()),
+            _column("node", pa.int32()),
+            _column("sample", pa.int64()),
+            _column("label", pa.int32()),
+            _column("label_name", pa.string()),
+            _column("predicted", pa.int32(), null=True),
+            _column("predicted_name", pa.string(), null=True),
+            _column("neighbor_label", pa.int32(), null=True),
+            _column("neighbor_label_name", pa.string(), null=True),
+            _column("settled_index", pa.int32(), null=True),
+            _column("settled_layer", pa.string(), null=True),
+            _column("lost", pa.string()),  # layers, separated by commas
+            _column("own_share", pa.float64()),
+            _column("score", pa.float64()),
+            _column("rank", pa.int32()),
+            _column("suspect", pa.bool_()),
         ]
     ),
     # of communities through depth
@@ -330,6 +372,85 @@ COLUMNS: dict[TableName, pa.Schema] = {
             _column("accuracy_low", pa.float64()),
             _column("accuracy_high", pa.float64()),
             _column("accuracy_lost", pa.float64()),
+        ]
+    ),
+    # of the weights' modularity: meanings in graphs/neuron_rows.py
+    "neurons": pa.schema(
+        [
+            _column("layer_index", pa.int32()),
+            _column("layer", pa.string()),
+            _column("unit", pa.int32()),
+            _column("cluster", pa.int32(), null=True),  # dropped neurons have none
+            _column("degree", pa.int32()),
+            _column("strength", pa.float64()),
+        ]
+    ),
+    "neuron_clusters": pa.schema(
+        [
+            _column("cluster", pa.int32()),
+            _column("size", pa.int32()),
+            _column("volume", pa.float64()),
+            _column("volume_share", pa.float64()),
+            _column("cut", pa.float64()),
+            _column("cut_share", pa.float64()),
+            _column("modularity_term", pa.float64()),
+            _column("n_layers", pa.int32()),
+            _column("main_layer", pa.string()),
+            _column("main_share", pa.float64()),
+            _column("whole_layers", pa.bool_()),
+        ]
+    ),
+    "neuron_layers": pa.schema(
+        [
+            _column("layer_index", pa.int32()),
+            _column("layer", pa.string()),
+            _column("width", pa.int32()),
+            _column("alive", pa.int32()),
+            _column("cluster", pa.int32()),
+            _column("size", pa.int32()),
+            _column("share", pa.float64()),
+        ]
+    ),
+    "neuron_partition": pa.schema(
+        [
+            _column("n_neurons", pa.int64()),
+            _column("n_dropped", pa.int64()),
+            _column("n_nodes", pa.int64()),
+            _column("n_edges", pa.int64()),
+            _column("n_components", pa.int32()),
+            _column("clusters", pa.int32()),
+            _column("n_clusters", pa.int32()),
+            _column("ncut", pa.float64()),
+            _column("modularity", pa.float64()),
+            _column("in_out", pa.float64()),
+            _column("whole_layer_clusters", pa.int32()),
+            _column("layer_ami", pa.float64()),
+        ]
+    ),
+    "neuron_shuffles": pa.schema(
+        [
+            _column("null", pa.string()),
+            _column("shuffle", pa.int32()),
+            _column("ncut", pa.float64()),
+            _column("modularity", pa.float64()),
+            _column("n_nodes", pa.int64()),
+            _column("n_clusters", pa.int32()),
+            _column("n_components", pa.int32()),
+        ]
+    ),
+    "neuron_nulls": pa.schema(
+        [
+            _column("null", pa.string()),
+            _column("shuffles", pa.int32()),
+            _column("mean", pa.float64()),
+            _column("sd", pa.float64()),
+            _column("low", pa.float64()),
+            _column("high", pa.float64()),
+            _column("at_most", pa.int32()),
+            _column("p", pa.float64()),
+            _column("z", pa.float64(), null=True),  # shuffles may all give the same
+            _column("n_clusters", pa.float64()),
+            _column("n_components", pa.float64()),
         ]
     ),
 }

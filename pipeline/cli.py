@@ -86,11 +86,20 @@ COMMANDS = {
         "pipeline.studies.prune_compare:study_prune_compare",
         "Prune by several criteria at the same budget, tune alike, and compare accuracy.",
     ),
+    "neurons run": (
+        "pipeline.neurons.run_command:run_neurons",
+        "Cluster a network's neurons by their weights, and compare with shuffled weights.",
+    ),
+    "neurons check": (
+        "pipeline.neurons.checks:check_neurons",
+        "Compare with published figures of the modularity of weights.",
+    ),
     "bench": ("pipeline.bench:run_benchmarks", "Time stratagraph against what it replaces."),
 }
 # what commands of two words have in common
 GROUPS = {
     "study": "Compare variants of a run; each ends in a table, a figure and a sentence.",
+    "neurons": "The modularity of a network's weights: its neurons as a graph.",
 }
 
 

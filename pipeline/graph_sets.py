@@ -7,12 +7,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from graphs.confidence import DRAWS, PERMUTATIONS
 from graphs.errors import CorruptFileError
 from graphs.export import export_dynamic
 from graphs.files import digest_json, read_json, write_json
 from graphs.measures import LayerMeasures, MetricTables, follow, match_layer, measure_layer
 from graphs.neighbors import KnnGraph
 from graphs.runs import MetricTable, RepeatFolder, Run, holds
+from graphs.samples import sample_table
 from graphs.schema import TableName
 from graphs.snapshots import DynamicGraph, Snapshot
 from graphs.tables import read_frame, read_metadata, write_table
@@ -23,6 +25,7 @@ LAYER_TABLES: dict[MetricTable, TableName] = {
     "nodes": "node_metrics",
     "communities": "communities",
     "classes": "classes",
+    "class_pairs": "class_pairs",
     "layers": "layers",
 }
 # of all layers
@@ -40,23 +43,32 @@ class GraphSet:
         The node set as stage 1 recorded it.
     source, links : dict
         What stages 1 and 2 recorded.
+    rewirings : int
+        As in `graphs.measures.measure_layer`.
     """
 
     def __init__(
-        self, run: Run, item: dict[str, Any], source: dict[str, Any], links: dict[str, Any]
+        self,
+        run: Run,
+        item: dict[str, Any],
+        source: dict[str, Any],
+        links: dict[str, Any],
+        *,
+        rewirings: int = 0,
     ) -> None:
         self.run, self.links, self.layers = run, links, item["layers"]
         self.folder: RepeatFolder = run.repeat(item["variant"], item["repeat"])
         self.nodes = read_frame(self.folder.nodes, "nodes")
         self.n_nodes = len(self.nodes)
-        self.seed = int(source["parameters"]["seed"])
+        self.seed, self.rewirings = int(source["parameters"]["seed"]), rewirings
         self.class_names = dict(enumerate(source["label_names"]))
         self.parts = run.parts / self.folder.name
         self.digests = []
         chain = item["digest"]
         for layer in self.layers:
             # communities are matched to the layer before: a layer's tables depend on all of those
-            chain = digest_json([chain, edges_digest(layer, links["parameters"]), self.seed])
+            edges = edges_digest(layer, links["parameters"])
+            chain = digest_json([chain, edges, self.seed, PERMUTATIONS, DRAWS, rewirings])
             self.digests.append(chain)
 
     def is_measured(self, position: int) -> bool:
@@ -84,6 +96,7 @@ class GraphSet:
             variant=self.folder.variant,
             repeat=self.folder.repeat,
             seed=self.seed,
+            rewirings=self.rewirings,
         )
 
     def keep(
@@ -156,6 +169,17 @@ class GraphSet:
         return follow(
             LayerMeasures(**{name: self._read(position, name) for name in LAYER_TABLES})
             for position in range(len(self.layers))
+        )
+
+    def samples(self) -> pd.DataFrame:
+        """Return the table of the samples: where each finds its class."""
+        return sample_table(
+            [self.neighbours(position) for position in range(len(self.layers))],
+            self.nodes,
+            [layer["name"] for layer in self.layers],
+            class_names=self.class_names,
+            variant=self.folder.variant,
+            repeat=self.folder.repeat,
         )
 
     def neighbours(self, position: int) -> KnnGraph:

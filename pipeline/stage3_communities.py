@@ -4,6 +4,9 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from graphs.confidence import DRAWS, PERMUTATIONS
 from graphs.files import digest_json, remove_tree
 from graphs.measures import collect
 from graphs.runs import Run, holds
@@ -15,7 +18,7 @@ from pipeline.graph_sets import TABLES, GraphSet
 from pipeline.measuring import export_on_cluster, measure_here, measure_on_cluster
 from pipeline.options import Machine, Outputs, Work
 from pipeline.parallel import Cluster, open_cluster
-from pipeline.summary import curve_table, reading
+from pipeline.summary import curve_table, paragraphs
 
 WIDTH = 79
 
@@ -64,9 +67,14 @@ def measure_graphs(
     source, links = run.stage("activations"), run.stage("edges")
     behind = find_published(outputs.published, source["parameters"]) if outputs.published else None
     run.sweep()
-    sets = [GraphSet(run, item, source, links) for item in source["sets"]]
+    sets = [
+        GraphSet(run, item, source, links, rewirings=outputs.rewirings) for item in source["sets"]
+    ]
     parameters = {
         "seed": source["parameters"]["seed"],
+        "permutations": PERMUTATIONS,
+        "draws": DRAWS,
+        "rewirings": outputs.rewirings,
         "gzip": outputs.gzip,
         "published": str(outputs.published) if outputs.published else None,
     }
@@ -85,6 +93,8 @@ def measure_graphs(
     for name, schema in TABLES.items():
         path = run.table(name)
         write_table(getattr(tables, name), path, schema, metadata={"digest": digest})
+    samples = pd.concat([item.samples() for item in sets], ignore_index=True)
+    write_table(samples, run.table("samples"), "samples", metadata={"digest": digest})
     figures = draw_figures(run.figures, tables, source["parameters"], published=behind)
     entry |= {"exports": files, "figures": figures}
     run.finish("communities", entry, command=command_line())
@@ -118,6 +128,7 @@ def _finished(run: Run, entry: dict[str, Any]) -> bool:
         recorded.get("digest") == entry["digest"]
         and recorded["parameters"] == entry["parameters"]
         and all(holds(run.table(name), TABLES[name], entry["digest"]) for name in TABLES)
+        and holds(run.table("samples"), "samples", entry["digest"])
         and all((run.exports / name).exists() for name in recorded["exports"])
         and all((run.figures / name).exists() for name in recorded["figures"])
     )
@@ -126,7 +137,13 @@ def _finished(run: Run, entry: dict[str, Any]) -> bool:
 def _tell(run: Run) -> Path:
     """Show the curve and what it says."""
     layers = read_frame(run.table("layers"), "layers")
-    log.info("\n%s\n\n%s\n", curve_table(layers), textwrap.fill(reading(layers), WIDTH))
+    told = paragraphs(
+        layers,
+        read_frame(run.table("class_pairs"), "class_pairs"),
+        read_frame(run.table("samples"), "samples"),
+    )
+    text = "\n\n".join(textwrap.fill(part, WIDTH) for part in told)
+    log.info("\n%s\n\n%s\n", curve_table(layers), text)
     clipped = layers.loc[layers["clipped"] > 0]
     if len(clipped):
         log.warning(

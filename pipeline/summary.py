@@ -5,7 +5,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from graphs.curves import TOLERANCE, drops
+from pipeline.chance_reading import chance_sentences
+from pipeline.class_reading import class_sentences
 from pipeline.console import plural
+from pipeline.sample_reading import sample_sentences
 
 BAR_WIDTH = 30
 LISTED = 6
@@ -69,6 +72,27 @@ def reading(layers: pd.DataFrame) -> str:
     peak = "" if top == len(values) - 1 else f", highest at {names[top]} ({values[top]:.2f})"
     sentence = f"{trend}: Q goes from {first:.2f} ({names[0]}) to {last:.2f} ({names[-1]}){peak}"
     return f"{sentence}." if gain <= FLAT else "; ".join([sentence, *_steps(values, names)]) + "."
+
+
+def paragraphs(layers: pd.DataFrame, class_pairs: pd.DataFrame, samples: pd.DataFrame) -> list[str]:
+    """Say what a run shows: the curve and how sure it is, the classes, the samples.
+
+    Parameters
+    ----------
+    layers, class_pairs, samples : DataFrame
+        The tables of one variant.
+
+    Returns
+    -------
+    list of str
+        A paragraph each.
+    """
+    told = [
+        [reading(layers), *chance_sentences(layers)],
+        class_sentences(class_pairs, samples),
+        sample_sentences(samples),
+    ]
+    return [" ".join(sentences) for sentences in told if sentences]
 
 
 def _steps(values: NDArray[np.float64], names: list[str]) -> list[str]:

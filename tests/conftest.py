@@ -4,8 +4,9 @@ import os
 import shutil
 from pathlib import Path
 
-import faiss
 import pytest
+
+from graphs.neighbors.faiss_library import faiss
 
 DATA = os.environ.get("STRATAGRAPH_DATA")
 

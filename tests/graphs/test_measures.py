@@ -30,8 +30,15 @@ COLUMNS = {
     | {"modularity_leiden": "float64", "nmi": "float64", "ami": "float64", "ari": "float64"}
     | {"assortativity": "float64", "mutual_fraction": "float64"}
     | {"clipped": "int64", "zero_rows": "int32", "recall": "float64", "recall_error": "float64"}
-    | {"project": "int32", "project_q_shift": "float64"},
+    | {"project": "int32", "project_q_shift": "float64"}
+    | {"modularity_null_mean": "float64", "modularity_null_sd": "float64"}
+    | {"modularity_z": "float64", "modularity_p": "float64"}
+    | {"modularity_low": "float64", "modularity_high": "float64"}
+    | {"leiden_null_mean": "float64", "leiden_null_sd": "float64", "leiden_z": "float64"},
     "classes": WHERE | {"class": "int32", "class_name": "str"} | PARTITION,
+    "class_pairs": WHERE
+    | {"class_a": "int32", "class_a_name": "str", "class_b": "int32", "class_b_name": "str"}
+    | {"observed": "float64", "expected": "float64", "excess": "float64", "z": "float64"},
     "communities": WHERE
     | {"community": "int32"}
     | PARTITION

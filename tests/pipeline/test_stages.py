@@ -26,7 +26,7 @@ from pipeline.stage3_communities import measure_graphs
 
 NETWORK = Network(model="resnet8")
 IMAGES = Images(samples=120, repeats=2)
-TABLES = ("layers", "classes", "communities", "nodes")
+TABLES = ("layers", "classes", "class_pairs", "communities", "nodes", "samples")
 
 
 def contents(folder):
