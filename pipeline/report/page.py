@@ -86,7 +86,7 @@ def _run_part(item: Reported, folders: Folders, *, name: str) -> Part:
         similarity_section(item, folders),
         flow_section(item),
         network_section(item, sprite, problem),
-        suspects_section(item, suspects, sprite, problem),
+        suspects_section(item, suspects, sprite=sprite, problem=problem),
         plan_section(item),
     ]
     return Part(name=name, title=item.name, sections=sections, sprite=sprite)

@@ -1,5 +1,7 @@
 """The pruning plan of a run, if there is one."""
 
+from dataclasses import replace
+
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -22,21 +24,21 @@ def plan_section(item: Reported) -> Section:
     item : Reported
         The run; the plan is `plan.json` in its folder.
     """
-    there = {"name": "plan", "title": "What could be removed", "short": "Pruning"}
+    empty = Section(name="plan", title="What could be removed", short="Pruning")
     command = f"stratagraph plan {item.address}"
     path = item.run.root / NAME
     if not path.exists():
-        return Section(
-            **there,
+        return replace(
+            empty,
             missing="There is no pruning plan.",
             command=command,
         )
     try:
         plan = read_plan(path)
     except PlanError as error:
-        return Section(**there, missing=f"{error.problem}.", command=command)
-    return Section(
-        **there,
+        return replace(empty, missing=f"{error.problem}.", command=command)
+    return replace(
+        empty,
         sentences=[_sentence(plan), *plan.warnings],
         figures=[_figure(plan)],
     )
@@ -87,8 +89,12 @@ def _figure(plan: Plan) -> PageFigure:
     named = {"increment": "what the layer adds to Q", "score": "score", "parameters": "parameters"}
     heights = [row.get(value) for row in plan.layers]
     fates = ["stays" if row["name"] in plan.kept else "goes" for row in plan.layers]
+    layers["y"] = pd.Series(heights, dtype=float)
     bars = [
-        _bars(layers.assign(y=heights)[[fate == wanted for fate in fates]], wanted)
+        _bars(
+            layers.assign(y=pd.Series(heights, dtype=float))[[fate == wanted for fate in fates]],
+            wanted,
+        )
         for wanted in LOOKS
     ]
     figure = new_figure(*bars, height=320, barmode="overlay", showlegend=True)

@@ -1,6 +1,7 @@
 """Studies that were named beside the runs: their sentence and their figure."""
 
 import base64
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.report.opening import Folders, Study
@@ -25,19 +26,19 @@ def study_sections(folders: Folders) -> list[Section]:
 
 
 def _section(study: Study, number: int) -> Section:
-    there = {
-        "name": f"study-{number}",
-        "title": f"Study {study.kind}: {study.root.name}",
-        "short": study.root.name,
-    }
+    empty = Section(
+        name=f"study-{number}",
+        title=f"Study {study.kind}: {study.root.name}",
+        short=study.root.name,
+        sentences=[study.reading],
+    )
     path = study.root / "figures" / f"{study.kind}.png"
     if not path.exists():
         missing = f"Its figure {path} is not there any more."
-        return Section(**there, sentences=[study.reading], missing=missing)
-    return Section(
-        **there,
+        return replace(empty, missing=missing)
+    return replace(
+        empty,
         kind="image",
-        sentences=[study.reading],
         content={"uri": _uri(path), "description": f"Figure of the study {study.kind}"},
     )
 

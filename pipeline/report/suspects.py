@@ -1,5 +1,6 @@
 """Samples that never settle with their class: their labels may be wrong."""
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -25,7 +26,11 @@ def suspect_rows(item: Reported) -> pd.DataFrame | None:
 
 
 def suspects_section(
-    item: Reported, suspects: pd.DataFrame | None, sprite: Sprite | None, problem: str
+    item: Reported,
+    suspects: pd.DataFrame | None,
+    *,
+    sprite: Sprite | None,
+    problem: str,
 ) -> Section:
     """List the samples whose neighbours carry another label to the end.
 
@@ -40,17 +45,17 @@ def suspects_section(
     problem : str
         Why there are none.
     """
-    there = {"name": "suspects", "title": "Samples to look at", "short": "Samples"}
+    empty = Section(name="suspects", title="Samples to look at", short="Samples")
     if suspects is None:
-        return Section(
-            **there,
+        return replace(
+            empty,
             missing="This run was measured before samples were followed through the layers.",
             command=item.measure_again,
         )
     total = int(item.layers["n_nodes"].iloc[0]) * item.repeats
     if suspects.empty:
-        return Section(
-            **there,
+        return replace(
+            empty,
             sentences=[f"All of the {plural(total, 'sample')} settle with their class."],
         )
     shown = suspects.head(SHOWN)
@@ -62,8 +67,8 @@ def suspects_section(
         sentences.append(f"The first {len(shown)} are shown; metrics/samples.parquet has all.")
     if problem:
         sentences.append(f"Without images: {problem}")
-    return Section(
-        **there,
+    return replace(
+        empty,
         kind="suspects",
         sentences=sentences,
         content={"cards": _cards(shown, sprite), "sprite": sprite, "table": _table(shown)},
