@@ -43,6 +43,10 @@ COMMANDS = {
         "pipeline.prune_command:prune_network",
         "Follow a plan: cut the network, tune what is left, measure and save it.",
     ),
+    "report": (
+        "pipeline.report_command:write_report",
+        "Show runs as one page: a file that opens in any browser and needs no network.",
+    ),
     "export": (
         "pipeline.export_command:export_graphs",
         "Write the graphs of a run for Gephi again.",
