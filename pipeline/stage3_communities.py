@@ -1,6 +1,5 @@
 """Stage 3: k-NN edges in; metric tables, figures and graph files out."""
 
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -9,20 +8,21 @@ import pandas as pd
 from graphs.confidence import DRAWS, PERMUTATIONS
 from graphs.files import digest_json, remove_tree
 from graphs.measures import collect
+from graphs.rewiring import check_rewirings
 from graphs.runs import Run, holds
 from graphs.tables import read_frame, write_table
-from pipeline.console import command_line, log, plural, progress_bar
+from pipeline.console import command_line, fill, log, plural, show_table, text_width
 from pipeline.devices import run_folder
 from pipeline.figures import draw_figures, find_published
 from pipeline.graph_sets import TABLES, GraphSet
 from pipeline.measuring import export_on_cluster, measure_here, measure_on_cluster
 from pipeline.options import Machine, Outputs, Work
 from pipeline.parallel import Cluster, open_cluster
-from pipeline.summary import curve_table, paragraphs
+from pipeline.progress import progress_bar, skip_stage, stage
+from pipeline.summary import curve_rows, curve_table, paragraphs
 
-WIDTH = 79
 
-
+@stage("communities")
 def measure_graphs(
     out: Path,
     *,
@@ -62,6 +62,7 @@ def measure_graphs(
         When a table is missing, truncated or damaged.
     """
     outputs, machine, work = outputs or Outputs(), machine or Machine(), work or Work()
+    check_rewirings(outputs.rewirings)
     out = run_folder(out)
     run = Run(out)
     source, links = run.stage("activations"), run.stage("edges")
@@ -85,6 +86,7 @@ def measure_graphs(
     elif _finished(run, entry):
         remove_tree(run.parts)  # left behind when killed right at the end
         log.info("stage 3: all of it is there, nothing to do")
+        skip_stage()
         return _tell(run)
     run.reopen("communities")
     with open_cluster(machine, out) as cluster:
@@ -142,8 +144,8 @@ def _tell(run: Run) -> Path:
         read_frame(run.table("class_pairs"), "class_pairs"),
         read_frame(run.table("samples"), "samples"),
     )
-    text = "\n\n".join(textwrap.fill(part, WIDTH) for part in told)
-    log.info("\n%s\n\n%s\n", curve_table(layers), text)
+    text = "\n\n".join([curve_table(layers, width=text_width()), *map(fill, told)])
+    show_table("layers", f"\n{text}\n", rows=curve_rows(layers), reading="\n".join(told))
     clipped = layers.loc[layers["clipped"] > 0]
     if len(clipped):
         log.warning(
