@@ -6,8 +6,8 @@ from pipeline.benchmarks.direct_modularity import measure_direct_modularity
 from pipeline.benchmarks.graph_files import measure_graph_files
 from pipeline.benchmarks.growth import measure_growth
 from pipeline.benchmarks.neighbor_search import measure_neighbor_search
-from pipeline.benchmarks.permutations import measure_permutations
 from pipeline.benchmarks.neuron_clusters import measure_clustering, measure_shuffles
+from pipeline.benchmarks.permutations import measure_permutations
 from pipeline.benchmarks.result import Benchmark
 from pipeline.benchmarks.search_memory import measure_search_memory
 from pipeline.benchmarks.stage1 import measure_stage1
