@@ -7,7 +7,7 @@ import torch
 from graphs.errors import PlanError
 from graphs.neighbors import Device
 from graphs.places import resolve_folder
-from pipeline.console import log
+from pipeline.console import log, show_table
 from pipeline.devices import require_writable, resolve_device
 from pipeline.options import Network
 from pipeline.pruning.choosing import (
@@ -86,7 +86,7 @@ def plan_pruning(
     surgery = goal.surgery or ("depth" if goal.stages else "identity")
     plan = make_plan(subject, choice, surgery=surgery, device=place, seed=seed)
     write_plan(plan, path)
-    log.info("%s", show_plan(plan))
+    show_table("plan", show_plan(plan), kept=plan.kept, removed=plan.removed)
     return path
 
 
