@@ -69,11 +69,10 @@ def plot_class_pairs(
     )
     if bar := ax.collections[0].colorbar:
         ticks = range(-_REACH, _REACH + 1)
-        ticks = range(-_REACH, _REACH + 1)
+        bar.set_ticks(list(ticks), labels=[f"1/{2**-t}" if t < 0 else f"{2**t}" for t in ticks])
         # white is 1 in the middle of the palette; the bar ends where the values do
         top = np.ceil(np.log2(max(2.0, float(excess.to_numpy().max()))))
         bar.ax.set_ylim(-_REACH, min(top, _REACH))
-        bar.set_ticks(list(ticks), labels=[f"1/{2**-t}" if t < 0 else f"{2**t}" for t in ticks])
     rows_apart, at = np.nonzero(apart.to_numpy(dtype=bool))
     ax.scatter(at + 0.5, rows_apart + 0.5, s=9, color="0.2", linewidths=0)
     ax.set_ylabel("")

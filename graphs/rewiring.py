@@ -11,6 +11,18 @@ from graphs.snapshots import Snapshot
 SWAPS_PER_EDGE = 10
 
 
+def check_rewirings(rewirings: int) -> None:
+    """Check how many graphs are to be rewired.
+
+    Raises
+    ------
+    GraphError
+        For less than none.
+    """
+    if rewirings < 0:
+        raise GraphError(f"rewirings={rewirings} is less than none", "use --rewirings 20, or 0")
+
+
 def rewired_modularity(
     snapshot: Snapshot, *, rewirings: int = 20, seed: int = 0
 ) -> NDArray[np.float64]:

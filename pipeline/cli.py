@@ -43,6 +43,10 @@ COMMANDS = {
         "pipeline.prune_command:prune_network",
         "Follow a plan: cut the network, tune what is left, measure and save it.",
     ),
+    "report": (
+        "pipeline.report_command:write_report",
+        "Show runs as one page: a file that opens in any browser and needs no network.",
+    ),
     "export": (
         "pipeline.export_command:export_graphs",
         "Write the graphs of a run for Gephi again.",
@@ -82,6 +86,14 @@ COMMANDS = {
     "study prune-compare": (
         "pipeline.studies.prune_compare:study_prune_compare",
         "Prune by several criteria at the same budget, tune alike, and compare accuracy.",
+    ),
+    "neurons train": (
+        "pipeline.neurons.train_command:train_for_neurons",
+        "Train and prune a network whose neurons are to be clustered.",
+    ),
+    "neurons lesion": (
+        "pipeline.neurons.lesion_command:lesion_neurons",
+        "Cut out each cluster of neurons, layer by layer, and compare with random sets.",
     ),
     "neurons run": (
         "pipeline.neurons.run_command:run_neurons",

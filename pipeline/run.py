@@ -4,6 +4,7 @@ from pathlib import Path
 
 from graphs.neighbors.knn import check_k, check_search
 from graphs.plots import published_curve
+from graphs.rewiring import check_rewirings
 from graphs.runs import Run
 from pipeline.options import Features, Images, Machine, Neighbours, Network, Outputs, Work
 from pipeline.parallel import open_cluster
@@ -57,6 +58,7 @@ def run_stages(
     # what can only fail later is looked at before the work begins
     if images.samples > 0:
         check_k(neighbours.k, images.samples)
+    check_rewirings(outputs.rewirings)
     check_search(neighbours.engine, recall=neighbours.recall, project=neighbours.project)
     if outputs.published:
         published_curve(outputs.published, model=network.model, dataset=images.dataset)

@@ -8,6 +8,7 @@ import pandas as pd
 from graphs.confidence import DRAWS, PERMUTATIONS
 from graphs.files import digest_json, remove_tree
 from graphs.measures import collect
+from graphs.rewiring import check_rewirings
 from graphs.runs import Run, holds
 from graphs.tables import read_frame, write_table
 from pipeline.console import command_line, fill, log, plural, show_table, text_width
@@ -61,6 +62,7 @@ def measure_graphs(
         When a table is missing, truncated or damaged.
     """
     outputs, machine, work = outputs or Outputs(), machine or Machine(), work or Work()
+    check_rewirings(outputs.rewirings)
     out = run_folder(out)
     run = Run(out)
     source, links = run.stage("activations"), run.stage("edges")

@@ -11,7 +11,7 @@ from graphs.neuron_graph import NeuronGraph
 from graphs.runs import holds
 from graphs.tables import read_frame, write_table
 from graphs.weight_shuffles import NullName, shuffled_partition
-from pipeline.console import progress_bar
+from pipeline.progress import progress_bar
 
 PART = 5
 """Shuffles in one file."""

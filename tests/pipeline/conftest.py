@@ -92,6 +92,7 @@ BUILDERS = {
     "lengths.npz": lambda path: npz(path, y=np.zeros(COUNT - 1, int)),
     "nan.npz": lambda path: npz(path, x=nan_image()),
     "fractions.npz": lambda path: npz(path, y=np.linspace(0, 1, COUNT)),
+    "odd.npz": lambda path: npz(path, x=np.zeros((COUNT, 1, 7, 7))),
     "cut.npz": lambda path: (npz(path), cut(path, 1000)),
     "text.npz": lambda path: path.write_text("not an archive"),
     "empty": lambda path: path.mkdir(),
