@@ -38,7 +38,7 @@ def test_showing_it_twice_gives_the_same(found):
 
 
 def test_a_plan_shows_what_it_saves(found):
-    plan = found.plan("increment", threshold=0.9)
+    plan = found.plan("running_maximum")
     page = html.fromstring(plan._repr_html_())
     rows = {row[0]: row[1:] for row in ([c.text_content() for c in r] for r in page.iter("tr"))}
     assert rows["parameters"][:2] == [f"{plan.params_before:,}", f"{plan.params_after:,}"]
