@@ -167,9 +167,17 @@ def main(tokens: Sequence[str] | None = None) -> None:
     sys.exit(status)
 
 
+def _with_default(tokens: Sequence[str]) -> list[str]:
+    """Take `neurons --model x` for `neurons run --model x`."""
+    first, *rest = tokens or [""]
+    bare = bool(rest) and rest[0].startswith("-") and rest[0] not in ("--help", "-h")
+    return [first, "run", *rest] if bare and f"{first} run" in COMMANDS else list(tokens)
+
+
 def _launch(tokens: Sequence[str], begin: Callable[[], None]) -> int:
     from cyclopts import CycloptsError, Group, Parameter
 
+    tokens = _with_default(tokens)
     app = _build(tokens)
     group = Group("For programs and for faults", sort_key=99)
 
