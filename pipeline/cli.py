@@ -87,6 +87,14 @@ COMMANDS = {
         "pipeline.studies.prune_compare:study_prune_compare",
         "Prune by several criteria at the same budget, tune alike, and compare accuracy.",
     ),
+    "neurons train": (
+        "pipeline.neurons.train_command:train_for_neurons",
+        "Train and prune a network whose neurons are to be clustered.",
+    ),
+    "neurons lesion": (
+        "pipeline.neurons.lesion_command:lesion_neurons",
+        "Cut out each cluster of neurons, layer by layer, and compare with random sets.",
+    ),
     "neurons run": (
         "pipeline.neurons.run_command:run_neurons",
         "Cluster a network's neurons by their weights, and compare with shuffled weights.",
@@ -159,9 +167,17 @@ def main(tokens: Sequence[str] | None = None) -> None:
     sys.exit(status)
 
 
+def _with_default(tokens: Sequence[str]) -> list[str]:
+    """Take `neurons --model x` for `neurons run --model x`."""
+    first, *rest = tokens or [""]
+    bare = bool(rest) and rest[0].startswith("-") and rest[0] not in ("--help", "-h")
+    return [first, "run", *rest] if bare and f"{first} run" in COMMANDS else list(tokens)
+
+
 def _launch(tokens: Sequence[str], begin: Callable[[], None]) -> int:
     from cyclopts import CycloptsError, Group, Parameter
 
+    tokens = _with_default(tokens)
     app = _build(tokens)
     group = Group("For programs and for faults", sort_key=99)
 
