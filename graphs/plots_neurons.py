@@ -81,6 +81,8 @@ def plot_neurons(graph: NeuronGraph, labels: NDArray[np.integer], ax: Axes | Non
         (~inside, np.repeat("0.8", len(ends))),
         (inside, colors[labels[ends[:, 0]]]),
     ):
+        if not part.any():
+            continue
         lines = LineCollection(
             list(places[ends[part]]),
             colors=tone[part].tolist(),
@@ -151,17 +153,17 @@ def plot_composition(
     return ax
 
 
-def draw_nulls(ncut: float, shuffles: pd.DataFrame, nulls: pd.DataFrame, figure: Figure) -> None:
+def draw_nulls(shuffles: pd.DataFrame, nulls: pd.DataFrame, figure: Figure, *, ncut: float) -> None:
     """Draw the n-cuts of shuffles as histograms, a panel a null model, and the graph's as a line.
 
     Parameters
     ----------
-    ncut : float
-        Of the graph.
     shuffles, nulls : DataFrame
         The tables ``neuron_shuffles`` and ``neuron_nulls``.
     figure : Figure
         Where to draw.
+    ncut : float
+        Of the graph.
     """
     require_columns(nulls, "neuron_nulls", ["null", "p", "z", "shuffles"])
     panels = figure.subplots(len(nulls), 1, sharex=True, squeeze=False).ravel()

@@ -100,6 +100,7 @@ class Run:
         self.exports = root / "exports"
         self.figures = root / "figures"
         self.parts = root / "metrics" / ".parts"
+        self.page = root / "report.html"
         if root.exists() and not root.is_dir():
             raise RunError(f"{root} is a file, not a folder", "choose another --out")
         if self.manifest_path.exists():
@@ -206,11 +207,11 @@ class Run:
             remove_tree(folder)
 
     def _remove_outputs(self) -> None:
-        """Remove tables, figures and graph files."""
+        """Remove tables, figures, graph files and the page that shows them."""
         remove_tree(self.parts)
         tables = [self.table(name) for name in (*METRIC_TABLES, *SET_TABLES)]
         figures = [self.figures / name for name in FIGURES]
-        for path in (*tables, *figures, *self.graph_files()):
+        for path in (*tables, *figures, *self.graph_files(), self.page):
             path.unlink(missing_ok=True)
         for folder in (self.parts.parent, self.figures, self.exports):
             if folder.is_dir() and not any(folder.iterdir()):

@@ -35,6 +35,10 @@ TableName = Literal[
     "agreement",
     "prune_compare",
     "single_layers",
+    "lesion_sets",
+    "lesions",
+    "lesion_classes",
+    "dependencies",
     "neurons",
     "neuron_clusters",
     "neuron_layers",
@@ -56,6 +60,12 @@ _WHERE = [
     _column("repeat", pa.int32()),
     _column("layer_index", pa.int32()),
     _column("layer", pa.string()),
+]
+
+_MODULE = [
+    _column("layer_index", pa.int32()),
+    _column("layer", pa.string()),
+    _column("module", pa.int32()),  # the cluster
 ]
 
 # of a forward pass with one image and with a full batch
@@ -372,6 +382,72 @@ COLUMNS: dict[TableName, pa.Schema] = {
             _column("accuracy_low", pa.float64()),
             _column("accuracy_high", pa.float64()),
             _column("accuracy_lost", pa.float64()),
+        ]
+    ),
+    # of lesions: meanings in graphs/lesions.py
+    "lesion_sets": pa.schema(
+        [
+            *_MODULE,
+            _column("set", pa.int32()),  # -1 is the module itself
+            _column("size", pa.int32()),
+            _column("alive", pa.int32()),  # neurons of the layer that are in a cluster
+            _column("width", pa.int32()),
+            _column("intact", pa.float64()),
+            _column("accuracy", pa.float64()),
+            _column("mean_class_accuracy", pa.float64()),
+            _column("class_range", pa.float64()),
+        ]
+    ),
+    "lesions": pa.schema(
+        [
+            *_MODULE,
+            _column("size", pa.int32()),
+            _column("alive", pa.int32()),
+            _column("kind", pa.string()),
+            _column("intact", pa.float64()),
+            _column("accuracy", pa.float64()),
+            _column("lost", pa.float64()),
+            _column("random_mean", pa.float64()),
+            _column("random_sd", pa.float64()),
+            _column("random_low", pa.float64()),
+            _column("random_high", pa.float64()),
+            _column("n_random", pa.int32()),
+            _column("z", pa.float64(), null=True),  # random sets may all cost the same
+            _column("p", pa.float64()),
+            _column("p_published", pa.float64()),
+            _column("p_class", pa.float64()),
+            _column("class_range", pa.float64()),
+            _column("p_range", pa.float64()),
+        ]
+    ),
+    "lesion_classes": pa.schema(
+        [
+            *_MODULE,
+            _column("class", pa.int32()),
+            _column("class_name", pa.string()),
+            _column("intact", pa.float64()),
+            _column("accuracy", pa.float64()),
+            _column("random_mean", pa.float64()),
+        ]
+    ),
+    "dependencies": pa.schema(
+        [
+            _column("layer_a_index", pa.int32()),
+            _column("layer_a", pa.string()),
+            _column("module_a", pa.int32()),
+            _column("layer_b_index", pa.int32()),
+            _column("layer_b", pa.string()),
+            _column("module_b", pa.int32()),
+            _column("intact", pa.float64()),
+            _column("accuracy_a", pa.float64()),
+            _column("accuracy_b", pa.float64()),
+            _column("accuracy_both", pa.float64()),
+            _column("lost_a_given_b", pa.float64()),
+            _column("p_a_given_b", pa.float64()),
+            _column("lost_b_given_a", pa.float64()),
+            _column("p_b_given_a", pa.float64()),
+            _column("n_random", pa.int32()),
+            _column("kind", pa.string()),
         ]
     ),
     # of the weights' modularity: meanings in graphs/neuron_rows.py

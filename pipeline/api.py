@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch import nn
 
+from graphs.cards import card
 from graphs.curves import TOLERANCE
 from graphs.errors import DataError, GraphError, ModelError, ResourceError
 from graphs.export import export_dynamic
@@ -22,11 +23,12 @@ from graphs.plots import plot_classes, plot_curve
 from graphs.plots_pairs import plot_class_pairs
 from graphs.samples import sample_table
 from graphs.snapshots import DynamicGraph
-from pipeline.console import log
+from pipeline.console import log, plural
 from pipeline.data import ImageData, draw_samples, from_arrays
 from pipeline.data.sampling import Sampling
 from pipeline.devices import format_bytes, parse_bytes, resolve_device
 from pipeline.dumping import check_values, node_frame
+from pipeline.figures import inline_svg
 from pipeline.forward import Forward
 from pipeline.hooks import resolve_layers
 from pipeline.layer_info import LayerInfo, Pool
@@ -39,7 +41,7 @@ from pipeline.pruning.planning import make_plan
 from pipeline.pruning.rules import Rule, RuleName
 from pipeline.pruning.subject import open_analyzed
 from pipeline.stage1_activations import VARIANT, check_classes
-from pipeline.summary import curve_table, paragraphs
+from pipeline.summary import curve_rows, curve_table, paragraphs
 from pipeline.tracing import evaluating
 
 if TYPE_CHECKING:
@@ -145,6 +147,24 @@ class Analysis:
                 seed=seed,
             )
         return files
+
+    def _repr_html_(self) -> str:
+        shown = {"modularity": "Q", "spread": "sd", "z": "z", "communities": "communities"}
+        rows = curve_rows(self.layers)
+        there = [name for name in shown if name in rows[0]]
+        picture = inline_svg(lambda ax: plot_curve(self.layers, ax), size=(7.0, 3.6))
+        repeats, samples = len(self.graphs), self.graphs[0].n_nodes
+        return card(
+            f"{plural(len(rows), 'layer')}, {samples:,} samples x {plural(repeats, 'repeat')}, "
+            f"{len(self.label_names)} classes",
+            [
+                [row["layer_index"], row["layer"], *(_figure(name, row[name]) for name in there)]
+                for row in rows
+            ],
+            headers=["", "layer", *(shown[name] for name in there)],
+            notes=paragraphs(self.layers, self.class_pairs, self.samples),
+            picture=picture,
+        )
 
     def __str__(self) -> str:
         told = paragraphs(self.layers, self.class_pairs, self.samples)
@@ -272,6 +292,11 @@ def analyze(
         model=model,
         input_shape=tuple(images.input_shape),
     )
+
+
+def _figure(name: str, value: object) -> object:
+    """Round what is no share of one to whole numbers."""
+    return round(float(str(value))) if name in ("z", "communities") else value
 
 
 def _as_images(data: ImageData | tuple[Any, Any]) -> ImageData:

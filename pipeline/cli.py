@@ -43,6 +43,10 @@ COMMANDS = {
         "pipeline.prune_command:prune_network",
         "Follow a plan: cut the network, tune what is left, measure and save it.",
     ),
+    "report": (
+        "pipeline.report_command:write_report",
+        "Show runs as one page: a file that opens in any browser and needs no network.",
+    ),
     "export": (
         "pipeline.export_command:export_graphs",
         "Write the graphs of a run for Gephi again.",
@@ -83,9 +87,17 @@ COMMANDS = {
         "pipeline.studies.prune_compare:study_prune_compare",
         "Prune by several criteria at the same budget, tune alike, and compare accuracy.",
     ),
+    "neurons train": (
+        "pipeline.neurons.train_command:train_for_neurons",
+        "Train and prune a network whose neurons are to be clustered.",
+    ),
     "neurons run": (
         "pipeline.neurons.run_command:run_neurons",
         "Cluster a network's neurons by their weights, and compare with shuffled weights.",
+    ),
+    "neurons lesion": (
+        "pipeline.neurons.lesion_command:lesion_neurons",
+        "Cut out each cluster of neurons, layer by layer, and compare with random sets.",
     ),
     "neurons check": (
         "pipeline.neurons.checks:check_neurons",
@@ -155,9 +167,17 @@ def main(tokens: Sequence[str] | None = None) -> None:
     sys.exit(status)
 
 
+def _with_default(tokens: Sequence[str]) -> list[str]:
+    """Take `neurons --model x` for `neurons run --model x`."""
+    first, *rest = tokens or [""]
+    bare = bool(rest) and rest[0].startswith("-") and rest[0] not in ("--help", "-h")
+    return [first, "run", *rest] if bare and f"{first} run" in COMMANDS else list(tokens)
+
+
 def _launch(tokens: Sequence[str], begin: Callable[[], None]) -> int:
     from cyclopts import CycloptsError, Group, Parameter
 
+    tokens = _with_default(tokens)
     app = _build(tokens)
     group = Group("For programs and for faults", sort_key=99)
 

@@ -1,5 +1,6 @@
 """Figures of a run, as files."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,25 @@ def save_panels(
             figure.savefig(temporary, format=kind, dpi=150, metadata=metadata)
         names.append(target.name)
     return names
+
+
+def inline_svg(draw: Callable[[Axes], object], *, size: tuple[float, float]) -> str:
+    """Draw on new axes and return the SVG element, for a page; text stays text.
+
+    Parameters
+    ----------
+    draw : callable
+        Draws on the axes it is given.
+    size : tuple of float
+        Width and height in inches.
+    """
+    figure = Figure(figsize=size, layout="constrained", facecolor="white")
+    draw(figure.subplots())
+    written = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": "stratagraph", "svg.fonttype": "none"}):
+        figure.savefig(written, format="svg", metadata={"Date": None})
+    text = written.getvalue()
+    return text[text.index("<svg") :]
 
 
 def draw_figures(

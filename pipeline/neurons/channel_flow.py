@@ -130,6 +130,7 @@ def weight_layers(trace: Trace) -> list[WeightLayer]:
         )
     walk = _Walk(trace, names)
     reads = [walk.read(name) for name in names]
+    walk.fold_last()
     for name in walk.folded & walk.raw:
         raise LayerError(
             f"{name} is read both before and after its batch normalisation",
@@ -197,6 +198,12 @@ class _Walk:
                 "neuron graphs are for chains and residual networks of Linear and Conv",
             )
         return flow
+
+    def fold_last(self) -> None:
+        """Also fold the normalisation of layers that no other layer reads."""
+        for node in self.norms:
+            if any(parent in self.layers for parent, _ in node.next_functions):
+                self.follow(node)
 
     def follow(self, node: Node) -> Flow | None:
         """Return what lies behind a step; None for what does not depend on the input."""

@@ -66,6 +66,18 @@ CHECKS: Final[dict[int, tuple[str, str]]] = {
     3: ("pipeline.neurons.checks_untrained:pruned_untrained", "the same, pruned untrained"),
     4: ("pipeline.neurons.checks_untrained:depth_split", "two clusters are a split in depth"),
     5: ("pipeline.neurons.checks_untrained:clusterable", "clusterable initialisation"),
+    6: ("pipeline.neurons.checks_trained:unpruned", "MNIST before pruning"),
+    7: ("pipeline.neurons.checks_trained:pruned_mnist", "MNIST after pruning"),
+    8: ("pipeline.neurons.checks_trained:dropout", "MNIST with dropout, pruned"),
+    9: ("pipeline.neurons.checks_trained:fashion", "Fashion-MNIST, pruned"),
+    10: ("pipeline.neurons.checks_trained:four_clusters", "four clusters"),
+    11: ("pipeline.neurons.checks_trained:order", "what lowers the n-cut"),
+    12: ("pipeline.neurons.checks_trained:accuracies", "accuracies"),
+    13: ("pipeline.neurons.checks_trained:lesions", "lesions"),
+    14: ("pipeline.neurons.checks_trained:gradient", "gradient of the eigenvalues"),
+    15: ("pipeline.neurons.checks_trained:regularized", "clusterability penalty"),
+    16: ("pipeline.neurons.checks_trained:clusterable_trained", "clusterable, trained"),
+    17: ("pipeline.neurons.checks_trained:halves", "halves of images"),
 }
 
 

@@ -36,7 +36,9 @@ def read_clusters(partition: pd.DataFrame, nulls: pd.DataFrame | None = None) ->
         f"{row['ncut']:.2f}, Newman's Q {row['modularity']:.2f}."
     ]
     if clusters < int(row["clusters"]):
-        told.append(f"{int(row['clusters']) - clusters} of the {row['clusters']} stayed empty.")
+        told.append(
+            f"{int(row['clusters']) - clusters} of the {int(row['clusters'])} stayed empty."
+        )
     if row["n_components"] > 1:
         told.append(f"The graph has {int(row['n_components'])} parts without an edge between them.")
     if nulls is not None and len(nulls):

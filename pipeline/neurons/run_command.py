@@ -64,7 +64,7 @@ class GraphOptions:
         Scale every hidden neuron to incoming weights of norm 1, which changes nothing that a
         network of ReLUs computes.
     drop
-        Leave out neurons without edges (`isolated`), or all that are not on the way from the
+        Leave out neurons without edges (`isolated`), or every part that does not reach from the
         first layer to the last (`detached`).
     """
 
@@ -144,13 +144,13 @@ def run_neurons(
         drop=graph.drop,
     )
     check_clusters(clusters, found.n_nodes)
+    subject = digest_json([digest_state(model), asdict(graph), clusters, seed])
+    folder = StudyFolder(out, "neurons", subject=subject, force=work.force)
     log.info(
         "%s in %s, %s",
         plural(found.n_nodes, "neuron"), plural(len(found.widths), "layer"),
         plural(found.adjacency.nnz // 2, "edge"),
     )  # fmt: skip
-    subject = digest_json([digest_state(model), asdict(graph), clusters, seed])
-    folder = StudyFolder(out, "neurons", subject=subject, force=work.force)
     labels = spectral_partition(found.adjacency, clusters, seed=seed)
     table = shuffle_graph(
         found,
@@ -232,7 +232,12 @@ def _report(
     ncut = float(partition["ncut"].iloc[0])
     files = _draw_graph(folder, graph, labels, title=f"{title}  ·  n-cut {ncut:.2f}")
     nulls = None
-    if len(shuffles):
+    if not len(shuffles):  # of an earlier run that had some
+        for stale in ("neuron_shuffles", "neuron_nulls"):
+            folder.table(stale).unlink(missing_ok=True)
+        for path in folder.figures.glob("nulls.*"):
+            path.unlink()
+    else:
         nulls = null_rows(ncut, shuffles)
         write_table(shuffles, folder.table("neuron_shuffles"), "neuron_shuffles")
         write_table(nulls, folder.table("neuron_nulls"), "neuron_nulls")
@@ -270,7 +275,7 @@ def _draw_nulls(
     folder: StudyFolder, ncut: float, shuffles: pd.DataFrame, nulls: pd.DataFrame, *, title: str
 ) -> list[str]:
     def draw(figure: Figure) -> None:
-        draw_nulls(ncut, shuffles, nulls, figure)
+        draw_nulls(shuffles, nulls, figure, ncut=ncut)
         figure.suptitle(title, x=0.01, ha="left")
 
     return save_panels(folder.figures / "nulls", draw, size=(6.5, 1.0 + 1.7 * len(nulls)))

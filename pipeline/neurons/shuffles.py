@@ -9,9 +9,10 @@ from joblib import Parallel, delayed
 from graphs.files import digest_json
 from graphs.neuron_graph import NeuronGraph
 from graphs.runs import holds
+from graphs.schema import COLUMNS
 from graphs.tables import read_frame, write_table
 from graphs.weight_shuffles import NullName, shuffled_partition
-from pipeline.console import progress_bar
+from pipeline.progress import progress_bar
 
 PART = 5
 """Shuffles in one file."""
@@ -81,7 +82,8 @@ def shuffle_graph(
                 path = _path(job, parts)
                 write_table(part, path, "neuron_shuffles", metadata={"digest": digest})
             advance(len(part))
-    return pd.concat([found[job] for job in jobs], ignore_index=True)
+    empty = pd.DataFrame(columns=COLUMNS["neuron_shuffles"].names)
+    return pd.concat([found[job] for job in jobs], ignore_index=True) if jobs else empty
 
 
 Job = tuple[NullName, int, int]
