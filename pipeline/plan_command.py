@@ -7,7 +7,7 @@ import torch
 from graphs.errors import PlanError
 from graphs.neighbors import Device
 from graphs.places import resolve_folder
-from pipeline.console import log
+from pipeline.console import log, show_table
 from pipeline.devices import require_writable, resolve_device
 from pipeline.options import Network
 from pipeline.pruning.choosing import (
@@ -89,7 +89,7 @@ def plan_pruning(
     if path.exists():
         log.warning("the plan %s is replaced", path)
     write_plan(plan, path)
-    log.info("%s", show_plan(plan))
+    show_table("plan", show_plan(plan), kept=plan.kept, removed=plan.removed)
     return path
 
 
