@@ -95,13 +95,13 @@ COMMANDS = {
         "pipeline.neurons.train_command:train_for_neurons",
         "Train and prune a network whose neurons are to be clustered.",
     ),
-    "neurons lesion": (
-        "pipeline.neurons.lesion_command:lesion_neurons",
-        "Cut out each cluster of neurons, layer by layer, and compare with random sets.",
-    ),
     "neurons run": (
         "pipeline.neurons.run_command:run_neurons",
         "Cluster a network's neurons by their weights, and compare with shuffled weights.",
+    ),
+    "neurons lesion": (
+        "pipeline.neurons.lesion_command:lesion_neurons",
+        "Cut out each cluster of neurons, layer by layer, and compare with random sets.",
     ),
     "neurons check": (
         "pipeline.neurons.checks:check_neurons",

@@ -47,8 +47,8 @@ class Plan:
     params_before, params_after, macs_before, macs_after : int
         Parameters, and multiply-accumulates of one image.
     latency : list of dict
-        ``batch``, ``before`` and ``after`` (median seconds of a forward pass), quartiles, and
-        ``speedup``.
+        ``batch``, ``before`` and ``after`` (median seconds of a forward pass) with quartiles, and
+        ``speedup``, the median over the rounds, with quartiles.
     device : str
         Where that was measured.
     layers : list of dict
