@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from graphs.neighbors.knn import check_k, check_search
-from graphs.plots import published_curve
+from graphs.published import published_curve
 from pipeline.options import Features, Images, Machine, Neighbours, Network, Outputs, Work
 from pipeline.parallel import open_cluster
 from pipeline.stage1_activations import dump_activations
