@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -85,19 +86,18 @@ def plot_pairs(
 
 
 def _draw_published(
-    published: Published, ax: Axes, colours: dict[str, object], last_layer: int
+    published: Published, ax: Axes, colours: dict[str, Any], last_layer: int
 ) -> Line2D:
     """Draw published curves of the attacks that have a colour; return what the legend shows."""
-    for name, curve in published.rows.groupby("setting", sort=False):
-        if name not in colours:
+    for name, colour in colours.items():
+        curve = published.rows[published.rows["setting"] == name]
+        if curve.empty:
             continue
         if published.same:
-            ax.plot(
-                curve["x"] - 1, curve["Q"], color=colours[name], linewidth=4, alpha=0.25, zorder=0
-            )
+            ax.plot(curve["x"] - 1, curve["Q"], color=colour, linewidth=4, alpha=0.25, zorder=0)
         else:
             ax.plot(
-                [last_layer], curve["Q"].iloc[-1:], "D", color=colours[name], markersize=7,
+                [last_layer], curve["Q"].iloc[-1:], "D", color=colour, markersize=7,
                 fillstyle="none", clip_on=False, zorder=3,
             )  # fmt: skip
     if published.same:

@@ -319,7 +319,8 @@ def read_published(published: Published) -> str:
     """
     parts = []
     for name, curve in published.rows.groupby("setting", sort=True):
-        what = "accuracy" if name == "Acc" else f"Q of layer {name[1:]} of {published.layers}"
+        layer = str(name).removeprefix("L")
+        what = "accuracy" if name == "Acc" else f"Q of layer {layer} of {published.layers}"
         parts.append(f"{what} from {curve['Q'].iloc[0]:.2f} to {curve['Q'].iloc[-1]:.2f}")
     epochs = f"from epoch {published.rows['x'].min():g} to {published.rows['x'].max():g}"
     return f"Published for {published.title}, {epochs}: {', '.join(parts)}."

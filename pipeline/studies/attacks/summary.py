@@ -14,12 +14,11 @@ from graphs.published import Published
 from pipeline.console import plural
 from pipeline.data import ImageData
 from pipeline.figures import save_figure, save_panels
-from pipeline.studies.attacks.options import AttackName
 from pipeline.studies.attacks.pairs import Pair
 from pipeline.studies.attacks.target import Target
 from pipeline.studies.folder import StudyFolder
 
-TITLES: dict[AttackName, str] = {
+TITLES: dict[str, str] = {
     "fgsm": "FGSM",
     "pgd": "PGD",
     "jsma": "JSMA",
