@@ -17,6 +17,10 @@ from sklearn.metrics import normalized_mutual_info_score as nmi_score
 from graphs.errors import GraphError
 from graphs.snapshots import Snapshot
 
+# Jaccard overlap from which communities of neighbouring layers are matched in the metric tables
+# (Greene, Doyle & Cunningham 2010)
+MATCHED = 0.3
+
 
 class Agreement(NamedTuple):
     """How far two partitions of the same nodes agree: 1 means equal up to names.
@@ -76,7 +80,7 @@ def leiden(snapshot: Snapshot, *, seed: int, resolution: float = 1.0) -> NDArray
     """
     if not (np.isfinite(resolution) and resolution > 0):
         raise GraphError(f"resolution={resolution} is no positive number", "use 1.0")
-    with _seeded(seed):
+    with seeded(seed):
         found = snapshot.graph.community_leiden(
             objective_function="modularity",
             weights="weight",
@@ -135,7 +139,7 @@ def partition_agreement(a: ArrayLike, b: ArrayLike) -> Agreement:
     >>> partition_agreement([0, 0, 1, 1], ["b", "b", "a", "a"])
     Agreement(nmi=1.0, ami=1.0, ari=1.0)
     """
-    first, second = _pair(a, b)
+    first, second = pair_partitions(a, b)
     # scikit-learn takes many small parts for a regression target and warns; names it leaves be.
     names = [np.char.add("c", number_by_size(part).astype(str)) for part in (first, second)]
     return Agreement(
@@ -145,7 +149,9 @@ def partition_agreement(a: ArrayLike, b: ArrayLike) -> Agreement:
     )
 
 
-def match_communities(previous: ArrayLike, current: ArrayLike) -> NDArray[np.int32]:
+def match_communities(
+    previous: ArrayLike, current: ArrayLike, *, threshold: float = 0.0
+) -> NDArray[np.int32]:
     """Renumber communities so that each keeps the number of the one it came from.
 
     Each community is given to at most one predecessor, so that the sum of the Jaccard overlaps is
@@ -158,6 +164,8 @@ def match_communities(previous: ArrayLike, current: ArrayLike) -> NDArray[np.int
         Communities of the layer before, already matched. Numbers from 0.
     current : array of int, shape (n,)
         Communities to renumber.
+    threshold : float
+        Jaccard overlap that a community must have with its predecessor.
 
     Returns
     -------
@@ -179,13 +187,13 @@ def match_communities(previous: ArrayLike, current: ArrayLike) -> NDArray[np.int
     >>> match_communities([0, 0, 0, 1, 1], [1, 1, 2, 0, 0])
     array([0, 0, 2, 1, 1], dtype=int32)
     """
-    first, second = _pair(previous, current)
+    first, second = pair_partitions(previous, current)
     old_names, old = np.unique(first, return_inverse=True)
     # Numbered by size, so that the larger of two new communities gets the smaller number.
     new = number_by_size(second)
     n_new = int(new.max()) + 1 if new.size else 0
     numbers = np.full(n_new, -1, dtype=np.int64)
-    for row, column in _best_pairs(new, old, shape=(n_new, len(old_names))):
+    for row, column in _best_pairs(new, old, shape=(n_new, len(old_names)), least=threshold):
         numbers[row] = old_names[column]
     taken = set(old_names.tolist())
     free = (number for number in range(n_new + len(taken)) if number not in taken)
@@ -269,7 +277,7 @@ class Overlap:
 
 
 def _best_pairs(
-    new: NDArray[np.int32], old: NDArray[np.intp], *, shape: tuple[int, int]
+    new: NDArray[np.int32], old: NDArray[np.intp], *, shape: tuple[int, int], least: float
 ) -> Iterator[tuple[int, int]]:
     """Pairs (new, old) of the assignment with the largest sum of Jaccard overlaps."""
     if not new.size:
@@ -277,9 +285,11 @@ def _best_pairs(
     overlap = Overlap.of(new, old)
     sizes = np.bincount(new)[overlap.first] + np.bincount(old)[overlap.second]
     jaccard = overlap.count / (sizes - overlap.count)
+    keep = jaccard >= least
     # A full matching is asked for: a column of its own lets a row stay alone, at the gain 0. All
     # gains are raised by 1, which every full matching pays alike, because 0 means "no edge" here.
-    gain = csr_array((1.0 + jaccard, (overlap.first, overlap.second)), shape=shape)
+    pairs = (overlap.first[keep], overlap.second[keep])
+    gain = csr_array((1.0 + jaccard[keep], pairs), shape=shape)
     matching = min_weight_full_bipartite_matching(
         csr_array(hstack([gain, identity(shape[0], format="csr")])), maximize=True
     )
@@ -288,7 +298,14 @@ def _best_pairs(
             yield int(new_part), int(old_part)
 
 
-def _pair(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+def pair_partitions(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
+    """Return two partitions as arrays of the same shape (n,).
+
+    Raises
+    ------
+    GraphError
+        When they do not cover the same number of nodes.
+    """
     first, second = np.asarray(a), np.asarray(b)
     if first.ndim != 1 or first.shape != second.shape:
         raise GraphError(
@@ -299,8 +316,14 @@ def _pair(a: ArrayLike, b: ArrayLike) -> tuple[NDArray[np.generic], NDArray[np.g
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Give igraph a generator of its own for the time of one call."""
+def seeded(seed: int) -> Iterator[None]:
+    """Give igraph a generator of its own for the time of some calls.
+
+    Parameters
+    ----------
+    seed : int
+        Of that generator. Afterwards igraph draws from Python's ``random`` again.
+    """
     igraph.set_random_number_generator(random.Random(int(seed)))  # noqa: S311 - no secret is drawn
     try:
         yield

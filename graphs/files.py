@@ -70,7 +70,7 @@ def _uploading(path: "RemotePath") -> Iterator[Path]:
 
 # what `replacing` calls its files, of the kinds that are written here
 TEMPORARY = re.compile(
-    r"\..+\.(parquet|npz|json|graphml|gexf|svg|png|pt|pt2|onnx|csv)(\.gz)?\.(?P<process>\d{1,7})\.tmp"
+    r"\..+\.(parquet|npz|json|graphml|gexf|svg|png|pt|pt2|onnx|csv|html)(\.gz)?\.(?P<process>\d{1,7})\.tmp"
 )
 
 

@@ -1,6 +1,7 @@
-"""From the graphs of the layers to the metric tables: layers, classes, communities, nodes.
+"""From the graphs of the layers to the metric tables.
 
-What each column means stands in `graphs.metric_rows`, which builds the rows of one layer.
+What each column means stands in `graphs.metric_rows`, which builds the rows of one layer, and in
+`graphs.temporal_rows`, which builds those that need several.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,17 +11,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from graphs.communities import Overlap, leiden, match_communities, partition_agreement
+from graphs.communities import MATCHED, Overlap, leiden, match_communities, partition_agreement
+from graphs.confidence import bootstrap_interval, permutation_null
 from graphs.errors import GraphError
-from graphs.metric_rows import class_rows, community_rows, layer_row, node_rows
+from graphs.metric_rows import class_rows, community_rows, layer_row, node_rows, pair_rows
 from graphs.modularity import modularity, modularity_of_edges
 from graphs.neighbors.knn_graph import KnnGraph
+from graphs.rewiring import rewired_modularity
 from graphs.snapshots import DynamicGraph, Snapshot
+from graphs.temporal_rows import agreement_columns, event_rows, flow_rows
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class MetricTables:
-    """The four metric tables of any number of layers.
+class LayerMeasures:
+    """The metric tables of one layer.
 
     Attributes
     ----------
@@ -29,6 +33,8 @@ class MetricTables:
         ``classes``, ``modularity_leiden`` of those in ``communities``.
     classes : DataFrame
         One row a layer and class.
+    class_pairs : DataFrame
+        One row a layer and pair of classes.
     communities : DataFrame
         One row a layer and Leiden community.
     nodes : DataFrame
@@ -37,18 +43,38 @@ class MetricTables:
 
     layers: pd.DataFrame
     classes: pd.DataFrame = field(repr=False)
+    class_pairs: pd.DataFrame = field(repr=False)
     communities: pd.DataFrame = field(repr=False)
     nodes: pd.DataFrame = field(repr=False)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class LayerMeasures(MetricTables):
-    """The metric tables of one layer."""
 
     @property
     def matched(self) -> NDArray[np.int32]:
         """Matched community of every node, shape (n,): what the next layer is matched to."""
         return self.nodes["matched"].to_numpy(np.int32)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MetricTables:
+    """The metric tables of any number of layers, node sets and variants.
+
+    Attributes
+    ----------
+    layers, classes, class_pairs, communities, nodes : DataFrame
+        As in `LayerMeasures`; ``layers`` also compares each layer's communities with those of the
+        layer before.
+    flows : DataFrame
+        One row a pair of communities of neighbouring layers that share samples.
+    events : DataFrame
+        One row a birth, merge, split or death of a community.
+    """
+
+    layers: pd.DataFrame
+    classes: pd.DataFrame = field(repr=False)
+    class_pairs: pd.DataFrame = field(repr=False)
+    communities: pd.DataFrame = field(repr=False)
+    nodes: pd.DataFrame = field(repr=False)
+    flows: pd.DataFrame = field(repr=False)
+    events: pd.DataFrame = field(repr=False)
 
 
 def measure_layer(
@@ -60,6 +86,7 @@ def measure_layer(
     repeat: int = 0,
     previous_communities: ArrayLike | None = None,
     seed: int = 0,
+    rewirings: int = 0,
 ) -> LayerMeasures:
     """Measure one layer.
 
@@ -76,12 +103,15 @@ def measure_layer(
     previous_communities : array of int, shape (n,), optional
         ``matched`` of the layer before; without it the numbers start anew.
     seed : int
-        For Leiden. Each layer draws anew from it, so layers can be measured in any order.
+        For Leiden, permutations and draws. Each layer begins anew with it: layers can be measured
+        in any order, and have the same permutations and draws of nodes.
+    rewirings : int
+        How many rewired graphs Leiden's optimum is compared with (`graphs.rewiring`).
 
     Returns
     -------
     LayerMeasures
-        The rows of this layer in the four tables.
+        The rows of this layer in its five tables.
 
     Raises
     ------
@@ -108,6 +138,7 @@ def measure_layer(
     }
     codes = np.searchsorted(classes.classes, labels)
     names = nodes.groupby("label", sort=True)["label_name"].first()
+    null = permutation_null(knn.indices, knn.weights, codes, seed=seed)
     measures = LayerMeasures(
         layers=layer_row(
             snapshot,
@@ -116,8 +147,16 @@ def measure_layer(
             classes=classes,
             found=found,
             agreement=partition_agreement(labels, community),
+            null=null,
+            interval=bootstrap_interval(knn, codes, seed=seed),
+            rewired=(
+                rewired_modularity(snapshot, rewirings=rewirings, seed=seed)
+                if rewirings
+                else np.empty(0)
+            ),
         ),
         classes=class_rows(where, classes, names=names, overlap=Overlap.of(codes, community)),
+        class_pairs=pair_rows(where, null, names=names),
         communities=community_rows(
             where,
             found,
@@ -155,7 +194,7 @@ def match_layer(measures: LayerMeasures, previous_communities: ArrayLike) -> Lay
         When the two layers have different numbers of nodes.
     """
     community = measures.nodes["community"].to_numpy(np.int32)
-    matched = match_communities(previous_communities, community)
+    matched = match_communities(previous_communities, community, threshold=MATCHED)
     first = np.unique(community, return_index=True)[1]
     return replace(
         measures,
@@ -186,7 +225,7 @@ def measure_dynamic_graph(
     Returns
     -------
     MetricTables
-        The four tables, layers in order of depth.
+        The tables, layers in order of depth.
 
     Raises
     ------
@@ -213,15 +252,39 @@ def measure_dynamic_graph(
                 seed=seed,
             )
         )
-    return collect(measures)
+    return follow(measures)
 
 
-def collect(measures: Iterable[MetricTables]) -> MetricTables:
-    """Put the tables of several layers, repeats or variants under each other, in the order given.
+def follow(measures: Iterable[LayerMeasures]) -> MetricTables:
+    """Put the layers of one node set together, and add what only several of them can tell.
 
     Parameters
     ----------
-    measures : iterable of MetricTables
+    measures : iterable of LayerMeasures
+        At least one, in order of depth, communities matched.
+
+    Returns
+    -------
+    MetricTables
+        Tables with a new index from 0.
+
+    Raises
+    ------
+    GraphError
+        For no layers at all.
+    """
+    tables = _stack(measures, LayerMeasures)
+    nodes = tables["nodes"]
+    tables["layers"] = tables["layers"].assign(**agreement_columns(nodes))
+    return MetricTables(**tables, flows=flow_rows(nodes), events=event_rows(nodes))
+
+
+def collect(tables: Iterable[MetricTables]) -> MetricTables:
+    """Put the tables of several repeats or variants under each other, in the order given.
+
+    Parameters
+    ----------
+    tables : iterable of MetricTables
         At least one.
 
     Returns
@@ -234,14 +297,19 @@ def collect(measures: Iterable[MetricTables]) -> MetricTables:
     GraphError
         For no tables at all.
     """
-    parts = list(measures)
+    return MetricTables(**_stack(tables, MetricTables))
+
+
+def _stack(
+    tables: Iterable[LayerMeasures | MetricTables], kind: type[LayerMeasures | MetricTables]
+) -> dict[str, pd.DataFrame]:
+    parts = list(tables)
     if not parts:
         raise GraphError("there are no measured layers to put together", "measure a layer first")
-    tables = {
+    return {
         table.name: pd.concat([getattr(part, table.name) for part in parts], ignore_index=True)
-        for table in fields(MetricTables)
+        for table in fields(kind)
     }
-    return MetricTables(**tables)
 
 
 def _check_nodes(snapshot: Snapshot, knn: KnnGraph, nodes: pd.DataFrame) -> None:

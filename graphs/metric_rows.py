@@ -1,4 +1,4 @@
-"""The rows of one layer in the four metric tables.
+"""The rows of one layer in the metric tables.
 
 What the columns mean, where the name alone does not say it:
 
@@ -10,9 +10,12 @@ conductance         weight cut off the class / min(strength of the class, streng
 purity              of a class: largest share of its nodes that one Leiden community holds;
                     of a community: share of its nodes that are of its majority class
 community           Leiden community, numbered in each layer from 0 by size
-matched             the same community under a number that stays from layer to layer
+matched             the same community under a number that stays from layer to layer, as long as
+                    its Jaccard overlap with the layer before is 0.3 or more
 own_class_weight    undirected weight that links a node to its own class (strength: to any)
 core_number         largest k so that the node belongs to the k-core (Seidman 1983), unweighted
+participation       how evenly a node's links go to Leiden communities: 0 where to one alone, near 1
+                    where to many alike (Guimerà & Nunes Amaral 2005); empty without links
 n_components        connected components, every isolated node counts as one
 mutual_fraction     share of the linked pairs that chose each other
 assortativity       modularity / modularity_max (Newman 2003)
@@ -22,6 +25,25 @@ recall              share of the exact neighbours that an approximate search fou
                     features it searched; 1 for exact engines. recall_error: its standard error
 project             values a sample after random projection, 0 without. exact is false with it
 project_q_shift     Q with projection less Q without, on up to 1,000 of the samples; else empty
+modularity_null_*   mean and sd of Q over 200 permutations of the labels on the same graph (the same
+                    ones in all layers); modularity_z = (modularity − mean) / sd, and
+                    modularity_p = (1 + permutations that reach modularity) / 201
+modularity_low      2.5th percentile of Q over 200 draws of the nodes, each with its k links, and
+modularity_high     the 97.5th (bootstrap; the same draws in all layers)
+leiden_null_*       mean and sd of Leiden's Q over graphs rewired at equal degrees, and leiden_z;
+                    empty without --rewirings
+observed            share of the weight that links the two classes (class_a <= class_b: a table sums
+                    to 1 a layer), and expected: 2 a_a a_b, or a_a² where they are one class
+excess              observed / expected: 1 is what links that ignore classes give
+z                   of observed − expected, over the same permutations
+own_share           of `samples`: share of the weight of a sample's links that leads to its label,
+                    in the last layer
+settled_layer       first layer from which, up to the last one, own_share is above one half;
+                    settled_index: its layer_index. Empty where it is not above in the last layer
+lost                layers at which own_share falls to one half or less again
+neighbor_label      label that holds most of the weight over all layers, weighted by Q²
+score               share of the strongest other label less that of its own, weighted so: −1 to 1
+suspect, rank       whether a sample never settles; place by suspect, then score, in its node set
 =================== =============================================================================
 """
 
@@ -33,9 +55,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from graphs.communities import Agreement, Overlap
+from graphs.confidence import PermutationNull
 from graphs.modularity import Modularity
 from graphs.neighbors.knn_graph import KnnGraph
+from graphs.participation import participation
 from graphs.snapshots import Snapshot
+
+MANY_CLASSES = 100
 
 
 def layer_row(
@@ -46,6 +72,9 @@ def layer_row(
     classes: Modularity,
     found: Modularity,
     agreement: Agreement,
+    null: PermutationNull,
+    interval: tuple[float, float],
+    rewired: NDArray[np.float64],
 ) -> pd.DataFrame:
     """Build the row of a layer in the table ``layers``.
 
@@ -59,6 +88,12 @@ def layer_row(
         Of the true classes and of the Leiden communities.
     agreement : Agreement
         Of the two partitions.
+    null : PermutationNull
+        Of the true classes.
+    interval : tuple of float
+        Lower and upper end of their modularity.
+    rewired : ndarray of float64
+        Modularity of Leiden communities in rewired graphs; none where that was not asked for.
     """
     n_edges = len(snapshot.edges)
     # A pair that chose each other is two positive links and one edge.
@@ -88,8 +123,22 @@ def layer_row(
         "project_q_shift": np.float64(
             np.nan if knn.project_q_shift is None else knn.project_q_shift
         ),
+        "modularity_null_mean": null.mean,
+        "modularity_null_sd": null.sd,
+        "modularity_z": null.score,
+        "modularity_p": null.p,
+        "modularity_low": interval[0],
+        "modularity_high": interval[1],
+        **_leiden_null(found.value, rewired),
     }
     return pd.DataFrame({name: [value] for name, value in row.items()})
+
+
+def _leiden_null(value: float, rewired: NDArray[np.float64]) -> dict[str, float]:
+    mean = float(rewired.mean()) if len(rewired) else np.nan
+    sd = float(rewired.std(ddof=1)) if len(rewired) > 1 else np.nan
+    z = (value - mean) / sd if sd > 0 else np.nan
+    return {"leiden_null_mean": mean, "leiden_null_sd": sd, "leiden_z": z}
 
 
 def class_rows(
@@ -120,6 +169,42 @@ def class_rows(
             "class_name": names.to_numpy(),
             **_term_columns(classes),
             "purity": count / classes.sizes,
+        },
+    )
+
+
+def pair_rows(
+    where: Mapping[str, Any], null: PermutationNull, *, names: "pd.Series[str]"
+) -> pd.DataFrame:
+    """Build the rows of a layer in ``class_pairs``, one a pair of classes, a class with itself too.
+
+    Of more than 100 classes only pairs that are linked.
+
+    Parameters
+    ----------
+    where : mapping
+        The first columns.
+    null : PermutationNull
+        Of the true classes.
+    names : Series
+        Name of each class, indexed and sorted by class.
+    """
+    first, second = np.triu_indices(len(null.classes))
+    if len(null.classes) > MANY_CLASSES:
+        linked = null.observed[first, second] > 0
+        first, second = first[linked], second[linked]
+    numbers, words = names.index.to_numpy(np.int32), names.to_numpy()
+    return _rows(
+        where,
+        {
+            "class_a": numbers[first],
+            "class_a_name": words[first],
+            "class_b": numbers[second],
+            "class_b_name": words[second],
+            "observed": null.observed[first, second],
+            "expected": null.expected[first, second],
+            "excess": null.excess[first, second],
+            "z": null.z[first, second],
         },
     )
 
@@ -203,6 +288,7 @@ def node_rows(
             "own_class_weight": np.bincount(ends, weight * same, minlength=n),
             "core_number": np.array(snapshot.graph.coreness(), dtype=np.int32),
             "matched": matched,
+            "participation": participation(snapshot, community),
         },
     )
 

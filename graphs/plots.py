@@ -6,7 +6,6 @@ colour-blind readers. No global style is touched.
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -14,11 +13,10 @@ from matplotlib.axes import Axes
 
 from graphs.errors import TableError
 from graphs.frames import require_columns
+from graphs.plot_axes import NAMED_LAYERS, label_layers, new_axes, shorten, thin
 from graphs.published import SOURCE
 
-NAMED_LAYERS = 20  # layer names on the axis up to here, indices beyond
-LONGEST_NAME = 24  # characters of a class or layer name on an axis
-_STEPS = (1, 2, 5, 10, 20, 50, 100, 1000)  # between the indices that are written
+PERMUTED = "labels permuted (mean ± 2 SD)"
 
 
 def plot_curve(
@@ -29,7 +27,11 @@ def plot_curve(
     value: str = "modularity",
     published: pd.DataFrame | None = None,
 ) -> Axes:
-    """Draw modularity against depth: mean line, band of one standard deviation over the repeats.
+    """Draw modularity against depth, with its spread and what permuted labels give.
+
+    The band is one standard deviation over the repeats; of one repeat, the 95 % bootstrap interval.
+    What permuted labels give, mean and two standard deviations, is drawn behind a line that is
+    alone. Tables without these columns are drawn without.
 
     Parameters
     ----------
@@ -57,11 +59,11 @@ def plot_curve(
 
     Notes
     -----
-    The curve of Lu et al. 2022, figure 3. The band is the sample standard deviation (n − 1).
+    The curve of Lu et al. 2022, figure 3. The standard deviations are those of samples (n − 1).
     """
     hue = hue or ("run" if "run" in layers.columns else "variant")
     require_columns(layers, "layers", ["repeat", "layer_index", "layer", hue, value])
-    ax = ax if ax is not None else _new_axes(width=7.0, height=4.2)
+    ax = ax if ax is not None else new_axes(width=7.0, height=4.2)
     if published is not None and not published.empty:
         _draw_published(published, ax)
     style = {"run": "variant", "variant": "run"}.get(hue)
@@ -82,13 +84,17 @@ def plot_curve(
         markersize=5,
         ax=ax,
     )
-    _label_layers(ax, layers)
+    label_layers(ax, layers)
     ax.set_ylabel("modularity Q of the classes" if value == "modularity" else value)
     ax.grid(axis="y", color="0.9", linewidth=0.8)
     ax.set_axisbelow(True)
     sns.despine(ax=ax)
     alone = len(layers[lines].drop_duplicates()) == 1
-    _curve_legend(ax, title=_spread(layers, lines), alone=alone, named=hue != "variant")
+    title = _spread(layers, lines)
+    if alone and value == "modularity":
+        title = title or _draw_interval(layers, ax)
+        _draw_null(layers, ax)
+    _curve_legend(ax, title=title, alone=alone, named=hue != "variant")
     return ax
 
 
@@ -133,7 +139,7 @@ def plot_classes(classes: pd.DataFrame, ax: Axes | None = None) -> Axes:
     names = classes.groupby("class")["class_name"].first().loc[table.index]
     if ax is None:
         rows, columns = table.shape
-        ax = _new_axes(
+        ax = new_axes(
             width=float(np.clip(2.6 + 0.42 * columns, 5, 12)),
             height=float(np.clip(1.6 + 0.3 * rows, 3, 10)),
         )
@@ -147,7 +153,7 @@ def plot_classes(classes: pd.DataFrame, ax: Axes | None = None) -> Axes:
         vmax=reach,
         linewidths=0.5 if table.size <= 600 else 0,
         cbar_kws={"label": r"part of Q: $e_{cc} - a_c^2$  (− : below 0)"},
-        yticklabels=_thin([_shorten(str(name)) for name in names], limit=50),
+        yticklabels=thin([shorten(str(name)) for name in names], limit=50),
     )
     # white is 0 in the middle of the palette; the bar ends where the values do
     if bar := ax.collections[0].colorbar:
@@ -157,7 +163,7 @@ def plot_classes(classes: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.set_ylabel("")
     ax.tick_params(axis="y", rotation=0, length=0)
     ax.tick_params(axis="x", length=0)
-    _label_layers(ax, classes, offset=0.5)
+    label_layers(ax, classes, offset=0.5)
     return ax
 
 
@@ -174,6 +180,34 @@ def _draw_published(published: pd.DataFrame, ax: Axes) -> None:
             zorder=1,
             label=f"{', '.join(parts)} ({SOURCE})",
         )
+
+
+def _draw_interval(layers: pd.DataFrame, ax: Axes) -> str:
+    """Draw the bootstrap interval of one repeat, if the table has it, and word it."""
+    if not {"modularity_low", "modularity_high"} <= set(layers.columns):
+        return ""
+    curve = layers.sort_values("layer_index")
+    color = ax.get_lines()[-1].get_color() if ax.get_lines() else None
+    ax.fill_between(
+        curve["layer_index"],
+        curve["modularity_low"],
+        curve["modularity_high"],
+        color=color,
+        alpha=0.2,
+        linewidth=0,
+    )
+    return "Q and its 95 % interval (bootstrap over samples)"
+
+
+def _draw_null(layers: pd.DataFrame, ax: Axes) -> None:
+    """Draw what permuted labels give, if the table has it."""
+    columns = ["modularity_null_mean", "modularity_null_sd"]
+    if not set(columns) <= set(layers.columns):
+        return
+    null = layers.groupby("layer_index")[columns].mean()
+    mean, sd = (null[column] for column in columns)
+    ax.fill_between(null.index, mean - 2 * sd, mean + 2 * sd, color="0.8", linewidth=0, zorder=1)
+    ax.plot(null.index, mean, color="0.5", linestyle="--", linewidth=1, label=PERMUTED, zorder=1)
 
 
 def _palette(values: Sequence[object]) -> list[tuple[float, float, float]]:
@@ -193,7 +227,7 @@ def _spread(layers: pd.DataFrame, lines: list[str]) -> str:
 
 def _curve_legend(ax: Axes, *, title: str, alone: bool, named: bool) -> None:
     handles, labels = ax.get_legend_handles_labels()
-    published = [label.endswith(f"({SOURCE})") for label in labels]
+    published = [label.endswith(f"({SOURCE})") or label == PERMUTED for label in labels]
     if alone and not title and not any(published):
         legend = ax.get_legend()
         if legend is not None:
@@ -216,40 +250,3 @@ def _curve_legend(ax: Axes, *, title: str, alone: bool, named: bool) -> None:
         alignment="left",
         loc="best",
     )
-
-
-def _label_layers(ax: Axes, table: pd.DataFrame, *, offset: float = 0.0) -> None:
-    """Names on the axis where there are few and all rows agree on them, else indices."""
-    names = table.groupby("layer_index")["layer"].agg(["first", "nunique"])
-    indices = names.index.to_numpy()
-    named = len(names) <= NAMED_LAYERS and (names["nunique"] == 1).all() and names["first"].all()
-    if named:
-        texts = [_shorten(name) for name in names["first"]]
-    else:
-        step = next(step for step in _STEPS if len(indices) <= step * NAMED_LAYERS)
-        indices = indices[indices % step == 0]
-        texts = [str(index) for index in indices]
-    places = np.searchsorted(names.index.to_numpy(), indices) + offset if offset else indices
-    slanted = max(map(len, texts)) > 3
-    ax.set_xticks(
-        places,
-        texts,
-        rotation=45 if slanted else 0,
-        ha="right" if slanted else "center",
-        rotation_mode="anchor",
-    )
-    ax.set_xlabel("layer" if named else "layer index")
-
-
-def _thin(texts: list[str], *, limit: int) -> list[str]:
-    """Blank all but every n-th text, so that they do not overlap."""
-    step = -(-len(texts) // limit)
-    return [text if i % step == 0 else "" for i, text in enumerate(texts)]
-
-
-def _shorten(name: str) -> str:
-    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1].rstrip() + "…"
-
-
-def _new_axes(*, width: float, height: float) -> Axes:
-    return plt.subplots(figsize=(width, height), layout="constrained")[1]

@@ -4,9 +4,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_array
 
 from graphs.errors import GraphError
 from graphs.neighbors.knn_graph import KnnGraph
+
+_BLOCK = 1 << 22  # drawn nodes that are in memory at once
 
 
 def bootstrap_curves(
@@ -53,30 +56,40 @@ def bootstrap_curves(
                 f"a layer links {len(graph.indices)} nodes, there are {n} labels",
                 "give the labels of these nodes",
             )
-    chosen = np.random.default_rng(seed).integers(n, size=(draws, n))
-    counts = np.stack([np.bincount(row, minlength=n) for row in chosen]).astype(np.float64)
-    return np.stack([_modularity(graph, codes, len(classes), counts) for graph in graphs], axis=1)
+    generator = np.random.default_rng(seed)
+    sums = [_node_sums(graph, codes, len(classes)) for graph in graphs]
+    curves = np.empty((draws, len(sums)))
+    step = max(1, _BLOCK // n)
+    for start in range(0, draws, step):
+        chosen = generator.integers(n, size=(min(step, draws - start), n))
+        counts = np.stack([np.bincount(row, minlength=n) for row in chosen]).astype(np.float64)
+        for layer, brought in enumerate(sums):
+            curves[start : start + step, layer] = _modularity(brought @ counts.T)
+    return curves
 
 
-def _modularity(
-    graph: KnnGraph, codes: NDArray[np.intp], classes: int, counts: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Q for every row of counts: everything that a node adds is linear in how often it counts."""
+def _node_sums(graph: KnnGraph, codes: NDArray[np.intp], classes: int) -> csr_array:
+    """Sum what each node brings along with its k links, shape (c + 2, n).
+
+    The strength that it gives to each class (its own, and those of its neighbours), the weight that
+    stays inside its class, and all of its weight. Sparse, and so summed in one order everywhere.
+    """
     n = len(codes)
     weights = np.maximum(graph.weights.astype(np.float64), 0)
-    # what one node brings along: weight to each class, of which some stays inside its own
-    reach = np.zeros((n, classes))
-    for rank in range(weights.shape[1]):
-        reach[np.arange(n), codes[graph.indices[:, rank]]] += weights[:, rank]
-    own = np.zeros((n, classes))
-    own[np.arange(n), codes] = weights.sum(axis=1)
-    inner = np.where(np.arange(classes) == codes[:, None], reach, 0).sum(axis=1)
-    total = counts @ weights.sum(axis=1)
-    share = (counts @ own + counts @ reach) / 2
+    reached, nodes = codes[graph.indices], np.arange(n)
+    total = weights.sum(axis=1)
+    inner = np.einsum("ij,ij->i", weights, reached == codes[:, None])
+    rows = np.concatenate([reached.ravel(), codes, np.full(n, classes), np.full(n, classes + 1)])
+    columns = np.concatenate([np.repeat(nodes, graph.k), nodes, nodes, nodes])
+    values = np.concatenate([weights.ravel() / 2, total / 2, inner, total])
+    return csr_array((values, (rows, columns)), shape=(classes + 2, n))
+
+
+def _modularity(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Q of every draw, one a column; NaN where no node with weight was drawn."""
+    *strength, inner, total = sums
     with np.errstate(invalid="ignore", divide="ignore"):
-        found: NDArray[np.float64] = (counts @ inner) / total - ((share / total[:, None]) ** 2).sum(
-            axis=1
-        )
+        found: NDArray[np.float64] = inner / total - ((np.stack(strength) / total) ** 2).sum(axis=0)
     return found
 
 

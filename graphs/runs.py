@@ -21,9 +21,14 @@ NEEDED: dict[Stage, set[str]] = {
     "communities": {"parameters", "digest", "exports", "figures"},
 }
 STAGES: tuple[Stage, ...] = ("activations", "edges", "communities")
-MetricTable = Literal["layers", "classes", "communities", "nodes"]
+MetricTable = Literal["layers", "classes", "class_pairs", "communities", "nodes", "flows", "events"]
 METRIC_TABLES: tuple[MetricTable, ...] = get_args(MetricTable)
-FIGURES = ("curve.svg", "curve.png", "classes.svg", "classes.png")
+# of whole node sets, beside those of single layers
+SetTable = Literal["samples"]
+SET_TABLES: tuple[SetTable, ...] = get_args(SetTable)
+FIGURES = tuple(
+    f"{name}.{kind}" for name in ("curve", "classes", "class-pairs") for kind in ("svg", "png")
+)
 PACKAGES = (
     "stratagraph",
     "torch",
@@ -95,6 +100,7 @@ class Run:
         self.exports = root / "exports"
         self.figures = root / "figures"
         self.parts = root / "metrics" / ".parts"
+        self.page = root / "report.html"
         if root.exists() and not root.is_dir():
             raise RunError(f"{root} is a file, not a folder", "choose another --out")
         if self.manifest_path.exists():
@@ -133,7 +139,7 @@ class Run:
         """Return the folder of one node set."""
         return RepeatFolder(self.root, variant, repeat)
 
-    def table(self, name: MetricTable) -> Path:
+    def table(self, name: MetricTable | SetTable) -> Path:
         """Return the path of a metric table."""
         return self.root / "metrics" / f"{name}.parquet"
 
@@ -201,11 +207,11 @@ class Run:
             remove_tree(folder)
 
     def _remove_outputs(self) -> None:
-        """Remove tables, figures and graph files."""
+        """Remove tables, figures, graph files and the page that shows them."""
         remove_tree(self.parts)
-        tables = [self.table(name) for name in METRIC_TABLES]
+        tables = [self.table(name) for name in (*METRIC_TABLES, *SET_TABLES)]
         figures = [self.figures / name for name in FIGURES]
-        for path in (*tables, *figures, *self.graph_files()):
+        for path in (*tables, *figures, *self.graph_files(), self.page):
             path.unlink(missing_ok=True)
         for folder in (self.parts.parent, self.figures, self.exports):
             if folder.is_dir() and not any(folder.iterdir()):

@@ -16,8 +16,12 @@ TableName = Literal[
     "edges",
     "layers",
     "classes",
+    "class_pairs",
     "communities",
     "node_metrics",
+    "samples",
+    "flows",
+    "events",
     "ablation",
     "dynamics",
     "random",
@@ -31,6 +35,16 @@ TableName = Literal[
     "agreement",
     "prune_compare",
     "single_layers",
+    "lesion_sets",
+    "lesions",
+    "lesion_classes",
+    "dependencies",
+    "neurons",
+    "neuron_clusters",
+    "neuron_layers",
+    "neuron_partition",
+    "neuron_shuffles",
+    "neuron_nulls",
 ]
 TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
 VERSION = 1
@@ -46,6 +60,12 @@ _WHERE = [
     _column("repeat", pa.int32()),
     _column("layer_index", pa.int32()),
     _column("layer", pa.string()),
+]
+
+_MODULE = [
+    _column("layer_index", pa.int32()),
+    _column("layer", pa.string()),
+    _column("module", pa.int32()),  # the cluster
 ]
 
 # of a forward pass with one image and with a full batch
@@ -129,6 +149,64 @@ COLUMNS: dict[TableName, pa.Schema] = {
             _column("strength", pa.float64()),
             _column("own_class_weight", pa.float64()),
             _column("core_number", pa.int32()),
+        ]
+    ),
+    "class_pairs": pa.schema(
+        [
+            *_WHERE,
+            _column("class_a", pa.int32()),
+            _column("class_a_name", pa.string()),
+            _column("class_b", pa.int32()),
+            _column("class_b_name", pa.string()),
+            _column("observed", pa.float64()),
+            _column("expected", pa.float64()),
+            _column("excess", pa.float64(), null=True),
+            _column("z", pa.float64(), null=True),
+        ]
+    ),
+    "samples": pa.schema(
+        [
+            _column("variant", pa.string()),
+            _column("repeat", pa.int32()),
+            _column("node", pa.int32()),
+            _column("sample", pa.int64()),
+            _column("label", pa.int32()),
+            _column("label_name", pa.string()),
+            _column("predicted", pa.int32(), null=True),
+            _column("predicted_name", pa.string(), null=True),
+            _column("neighbor_label", pa.int32(), null=True),
+            _column("neighbor_label_name", pa.string(), null=True),
+            _column("settled_index", pa.int32(), null=True),
+            _column("settled_layer", pa.string(), null=True),
+            _column("lost", pa.string()),  # layers, separated by commas
+            _column("own_share", pa.float64()),
+            _column("score", pa.float64()),
+            _column("rank", pa.int32()),
+            _column("suspect", pa.bool_()),
+        ]
+    ),
+    # of communities through depth
+    "flows": pa.schema(
+        [
+            *_WHERE,
+            _column("community", pa.int32()),
+            _column("matched", pa.int32()),
+            _column("next_layer_index", pa.int32()),
+            _column("next_layer", pa.string()),
+            _column("next_community", pa.int32()),
+            _column("next_matched", pa.int32()),
+            _column("count", pa.int32()),
+            _column("jaccard", pa.float64()),
+        ]
+    ),
+    "events": pa.schema(
+        [
+            *_WHERE,
+            _column("event", pa.string()),  # birth, merge, split or death
+            _column("matched", pa.int32()),
+            _column("size", pa.int32()),
+            _column("others", pa.string()),  # matched communities, separated by commas
+            _column("jaccard", pa.float64()),
         ]
     ),
     # of the studies
@@ -304,6 +382,151 @@ COLUMNS: dict[TableName, pa.Schema] = {
             _column("accuracy_low", pa.float64()),
             _column("accuracy_high", pa.float64()),
             _column("accuracy_lost", pa.float64()),
+        ]
+    ),
+    # of lesions: meanings in graphs/lesions.py
+    "lesion_sets": pa.schema(
+        [
+            *_MODULE,
+            _column("set", pa.int32()),  # -1 is the module itself
+            _column("size", pa.int32()),
+            _column("alive", pa.int32()),  # neurons of the layer that are in a cluster
+            _column("width", pa.int32()),
+            _column("intact", pa.float64()),
+            _column("accuracy", pa.float64()),
+            _column("mean_class_accuracy", pa.float64()),
+            _column("class_range", pa.float64()),
+        ]
+    ),
+    "lesions": pa.schema(
+        [
+            *_MODULE,
+            _column("size", pa.int32()),
+            _column("alive", pa.int32()),
+            _column("kind", pa.string()),
+            _column("intact", pa.float64()),
+            _column("accuracy", pa.float64()),
+            _column("lost", pa.float64()),
+            _column("random_mean", pa.float64()),
+            _column("random_sd", pa.float64()),
+            _column("random_low", pa.float64()),
+            _column("random_high", pa.float64()),
+            _column("n_random", pa.int32()),
+            _column("z", pa.float64(), null=True),  # random sets may all cost the same
+            _column("p", pa.float64()),
+            _column("p_published", pa.float64()),
+            _column("p_class", pa.float64()),
+            _column("class_range", pa.float64()),
+            _column("p_range", pa.float64()),
+        ]
+    ),
+    "lesion_classes": pa.schema(
+        [
+            *_MODULE,
+            _column("class", pa.int32()),
+            _column("class_name", pa.string()),
+            _column("intact", pa.float64()),
+            _column("accuracy", pa.float64()),
+            _column("random_mean", pa.float64()),
+        ]
+    ),
+    "dependencies": pa.schema(
+        [
+            _column("layer_a_index", pa.int32()),
+            _column("layer_a", pa.string()),
+            _column("module_a", pa.int32()),
+            _column("layer_b_index", pa.int32()),
+            _column("layer_b", pa.string()),
+            _column("module_b", pa.int32()),
+            _column("intact", pa.float64()),
+            _column("accuracy_a", pa.float64()),
+            _column("accuracy_b", pa.float64()),
+            _column("accuracy_both", pa.float64()),
+            _column("lost_a_given_b", pa.float64()),
+            _column("p_a_given_b", pa.float64()),
+            _column("lost_b_given_a", pa.float64()),
+            _column("p_b_given_a", pa.float64()),
+            _column("n_random", pa.int32()),
+            _column("kind", pa.string()),
+        ]
+    ),
+    # of the weights' modularity: meanings in graphs/neuron_rows.py
+    "neurons": pa.schema(
+        [
+            _column("layer_index", pa.int32()),
+            _column("layer", pa.string()),
+            _column("unit", pa.int32()),
+            _column("cluster", pa.int32(), null=True),  # dropped neurons have none
+            _column("degree", pa.int32()),
+            _column("strength", pa.float64()),
+        ]
+    ),
+    "neuron_clusters": pa.schema(
+        [
+            _column("cluster", pa.int32()),
+            _column("size", pa.int32()),
+            _column("volume", pa.float64()),
+            _column("volume_share", pa.float64()),
+            _column("cut", pa.float64()),
+            _column("cut_share", pa.float64()),
+            _column("modularity_term", pa.float64()),
+            _column("n_layers", pa.int32()),
+            _column("main_layer", pa.string()),
+            _column("main_share", pa.float64()),
+            _column("whole_layers", pa.bool_()),
+        ]
+    ),
+    "neuron_layers": pa.schema(
+        [
+            _column("layer_index", pa.int32()),
+            _column("layer", pa.string()),
+            _column("width", pa.int32()),
+            _column("alive", pa.int32()),
+            _column("cluster", pa.int32()),
+            _column("size", pa.int32()),
+            _column("share", pa.float64()),
+        ]
+    ),
+    "neuron_partition": pa.schema(
+        [
+            _column("n_neurons", pa.int64()),
+            _column("n_dropped", pa.int64()),
+            _column("n_nodes", pa.int64()),
+            _column("n_edges", pa.int64()),
+            _column("n_components", pa.int32()),
+            _column("clusters", pa.int32()),
+            _column("n_clusters", pa.int32()),
+            _column("ncut", pa.float64()),
+            _column("modularity", pa.float64()),
+            _column("in_out", pa.float64()),
+            _column("whole_layer_clusters", pa.int32()),
+            _column("layer_ami", pa.float64()),
+        ]
+    ),
+    "neuron_shuffles": pa.schema(
+        [
+            _column("null", pa.string()),
+            _column("shuffle", pa.int32()),
+            _column("ncut", pa.float64()),
+            _column("modularity", pa.float64()),
+            _column("n_nodes", pa.int64()),
+            _column("n_clusters", pa.int32()),
+            _column("n_components", pa.int32()),
+        ]
+    ),
+    "neuron_nulls": pa.schema(
+        [
+            _column("null", pa.string()),
+            _column("shuffles", pa.int32()),
+            _column("mean", pa.float64()),
+            _column("sd", pa.float64()),
+            _column("low", pa.float64()),
+            _column("high", pa.float64()),
+            _column("at_most", pa.int32()),
+            _column("p", pa.float64()),
+            _column("z", pa.float64(), null=True),  # shuffles may all give the same
+            _column("n_clusters", pa.float64()),
+            _column("n_components", pa.float64()),
         ]
     ),
 }

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 from graphs.errors import StratagraphError
-from pipeline.console import show_notes
+from pipeline.console import show_notes, warnings_as_events
+from pipeline.events import event_line, send_event, sending_events, switch_events
 from pipeline.interrupts import INTERRUPTED, MESSAGE, caused_by_interrupt, leaving_at_once
 
 # cyclopts is imported where it is needed: Ctrl-C is taken care of before that
@@ -41,6 +42,10 @@ COMMANDS = {
     "prune": (
         "pipeline.prune_command:prune_network",
         "Follow a plan: cut the network, tune what is left, measure and save it.",
+    ),
+    "report": (
+        "pipeline.report_command:write_report",
+        "Show runs as one page: a file that opens in any browser and needs no network.",
     ),
     "export": (
         "pipeline.export_command:export_graphs",
@@ -82,11 +87,28 @@ COMMANDS = {
         "pipeline.studies.prune_compare:study_prune_compare",
         "Prune by several criteria at the same budget, tune alike, and compare accuracy.",
     ),
+    "neurons train": (
+        "pipeline.neurons.train_command:train_for_neurons",
+        "Train and prune a network whose neurons are to be clustered.",
+    ),
+    "neurons run": (
+        "pipeline.neurons.run_command:run_neurons",
+        "Cluster a network's neurons by their weights, and compare with shuffled weights.",
+    ),
+    "neurons lesion": (
+        "pipeline.neurons.lesion_command:lesion_neurons",
+        "Cut out each cluster of neurons, layer by layer, and compare with random sets.",
+    ),
+    "neurons check": (
+        "pipeline.neurons.checks:check_neurons",
+        "Compare with published figures of the modularity of weights.",
+    ),
     "bench": ("pipeline.bench:run_benchmarks", "Time stratagraph against what it replaces."),
 }
 # what commands of two words have in common
 GROUPS = {
     "study": "Compare variants of a run; each ends in a table, a figure and a sentence.",
+    "neurons": "The modularity of a network's weights: its neurons as a graph.",
 }
 
 
@@ -134,26 +156,43 @@ def _build(tokens: Sequence[str]) -> "App":
 
 def main(tokens: Sequence[str] | None = None) -> None:
     """Run the command line and leave with its exit status."""
-    with leaving_at_once() as begin:
-        status = _launch(sys.argv[1:] if tokens is None else list(tokens), begin)
+    given = sys.argv[1:] if tokens is None else list(tokens)
+    # before anything is imported that could ask for it
+    switch_events(on="--json" in given)
+    try:
+        with leaving_at_once(_interrupt_line()) as begin:
+            status = _launch(given, begin)
+    finally:
+        switch_events(on=False)
     sys.exit(status)
+
+
+def _with_default(tokens: Sequence[str]) -> list[str]:
+    """Take `neurons --model x` for `neurons run --model x`."""
+    first, *rest = tokens or [""]
+    bare = bool(rest) and rest[0].startswith("-") and rest[0] not in ("--help", "-h")
+    return [first, "run", *rest] if bare and f"{first} run" in COMMANDS else list(tokens)
 
 
 def _launch(tokens: Sequence[str], begin: Callable[[], None]) -> int:
     from cyclopts import CycloptsError, Group, Parameter
 
+    tokens = _with_default(tokens)
     app = _build(tokens)
-    group = Group("Errors", sort_key=99)
+    group = Group("For programs and for faults", sort_key=99)
 
     @app.meta.default
     def launch(
         *rest: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+        json: Annotated[bool, Parameter(negative="", group=group, show_default=False)] = False,
         debug: Annotated[bool, Parameter(negative="", group=group, show_default=False)] = False,
     ) -> int:
         """Run one command and turn what comes back into an exit status.
 
         Parameters
         ----------
+        json
+            Tell what happens in JSON, one object a line, on standard error: for programs.
         debug
             Show where in the program an error arose.
         """
@@ -164,6 +203,7 @@ def _launch(tokens: Sequence[str], begin: Callable[[], None]) -> int:
             begin()
             return function(*bound.args, **bound.kwargs)
 
+        del json  # main has seen it
         return _run(command, debug=debug)
 
     try:
@@ -178,7 +218,8 @@ def _run(command: Callable[[], object], *, debug: bool) -> int:
 
     show_notes()
     try:
-        result = command()
+        with warnings_as_events():
+            result = command()
     except KeyboardInterrupt:
         return _interrupted()
     except CycloptsError:
@@ -186,29 +227,58 @@ def _run(command: Callable[[], object], *, debug: bool) -> int:
     except Exception as error:  # noqa: BLE001 (the last stop: a fault of ours is one line too)
         if caused_by_interrupt(error):
             return _interrupted()
-        if debug:
-            traceback.print_exc()
-        if isinstance(error, StratagraphError):
-            sys.stderr.write(f"stratagraph: error: {error}\n")
-            return ERROR
-        cause = " ".join(f"{type(error).__name__}: {error}".split())
-        sys.stderr.write(
-            f"stratagraph: error: unexpected {cause}; this is a fault of stratagraph: run it again "
-            "with --debug and report what it shows\n"
-        )
-        return ERROR
+        if not isinstance(error, StratagraphError):
+            error = _fault(error)
+        return _fail(error, ERROR, debug=debug)
+    send_event("result", value=None if result is None else str(result))
     if result is not None:
         sys.stdout.write(f"{result}\n")
     return DONE
 
 
+def _fault(error: Exception) -> StratagraphError:
+    """Turn what nobody expected into an error in one line."""
+    cause = " ".join(f"{type(error).__name__}: {error}".split())
+    fault = StratagraphError(
+        f"unexpected {cause}",
+        "this is a fault of stratagraph: run it again with --debug and report what it shows",
+    )
+    return fault.with_traceback(error.__traceback__)
+
+
+def _fail(error: StratagraphError, status: int, *, debug: bool = False) -> int:
+    """Tell of an error; return the exit status."""
+    trace = "".join(traceback.format_exception(error)) if debug else ""
+    if sending_events():
+        more = {"traceback": trace} if debug else {}
+        send_event(
+            "error", status=status, kind=type(error).__name__, text=str(error),
+            problem=error.problem, remedy=error.remedy, **more,
+        )  # fmt: skip
+    else:
+        sys.stderr.write(f"{trace}stratagraph: error: {error}\n")
+    return status
+
+
+def _interrupt_line() -> str:
+    if not sending_events():
+        return MESSAGE
+    text = MESSAGE.removeprefix("stratagraph: ").strip()
+    return event_line("interrupted", status=INTERRUPTED, text=text)
+
+
 def _interrupted() -> int:
-    sys.stderr.write(MESSAGE)
+    sys.stderr.write(_interrupt_line())
     return INTERRUPTED
 
 
 def _usage(error: "CycloptsError") -> int:
-    sys.stderr.write(f"stratagraph: error: {' '.join(str(error).split())}\n")
+    text = " ".join(str(error).split())
+    if sending_events():
+        send_event("error", status=USAGE, kind="UsageError", text=text, problem=text,
+                   remedy="see --help")  # fmt: skip
+    else:
+        sys.stderr.write(f"stratagraph: error: {text}\n")
     return USAGE
 
 

@@ -1,21 +1,39 @@
-"""What a user sees while a stage works: notes and progress, on standard error."""
+"""What a command tells beside its result: notes and tables, on standard error."""
 
 import logging
+import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+import textwrap
+import warnings
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from pipeline.events import send_event, sending_events
+from pipeline.progress import progress_bar
+
+__all__ = [  # progress_bar, where it was before it had a file of its own
+    "command_line", "fill", "log", "plural", "progress_bar", "show_notes", "show_table",
+    "text_width", "warnings_as_events",
+]  # fmt: skip
 
 log = logging.getLogger("stratagraph")
+
+WIDEST = 80
 
 
 class _Notes(logging.Handler):
     """Writes to standard error as it is at the moment, not as it was at the first note."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        prefix = "note: " if record.levelno >= logging.WARNING else ""
-        sys.stderr.write(f"{prefix}{record.getMessage()}\n")
+        warning = record.levelno >= logging.WARNING
+        text = record.getMessage()
+        if sending_events():
+            send_event("warning" if warning else "note", text=text.strip())
+        else:
+            sys.stderr.write(f"{'note: ' if warning else ''}{text}\n")
 
 
 def show_notes() -> None:
@@ -26,45 +44,53 @@ def show_notes() -> None:
         log.propagate = False
 
 
-@contextmanager
-def progress_bar(
-    what: str, total: int, *, show: bool, unit: str
-) -> Iterator[Callable[[int], None]]:
-    """Give a function that advances a bar by a number of units; silent without a terminal.
+def show_table(table: str, text: str, **fields: Any) -> None:
+    """Show what came out, as text to read, or as an event ``summary`` for other programs.
 
     Parameters
     ----------
-    what : str
-        What is being done.
-    total : int
-        How many units there are.
-    show : bool
-        Whether a bar is wanted.
-    unit : str
-        What is counted, for the rate: ``images``, ``layers``.
+    table : str
+        What it is called in the event.
+    text : str
+        Lines to read.
+    **fields
+        The same for programs.
     """
-    # rich takes a tenth of a second to import: only where a bar is drawn
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    if not sending_events():
+        log.info("%s", text)
+    elif log.isEnabledFor(logging.INFO):
+        send_event("summary", table=table, **fields)
 
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        TimeRemainingColumn(compact=True),
-    )
-    visible = show and total > 0 and console.is_terminal
-    with Progress(*columns, console=console, disable=not visible) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda units: bar.update(task, advance=units)
+
+@contextmanager
+def warnings_as_events() -> Iterator[None]:
+    """Let Python's own warnings be events, too, if there are events."""
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        send_event("warning", text=" ".join(str(message).split()))
+
+    before = warnings.showwarning
+    if sending_events():
+        warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
+
+
+def text_width() -> int:
+    """Return how many columns text may have: those of the terminal, less one, up to 79."""
+    try:
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError):
+        columns = WIDEST
+    return max(20, min(columns or WIDEST, WIDEST) - 1)
+
+
+def fill(text: str) -> str:
+    """Break a sentence into lines that fit the terminal; a number keeps its %."""
+    held = text.replace(" %", "\u00a0%")
+    return textwrap.fill(held, text_width()).replace("\u00a0", " ")
 
 
 def plural(count: int, noun: str) -> str:

@@ -1,7 +1,6 @@
 """`stratagraph demo`: the whole way on images that come with scikit-learn."""
 
 import sys
-import textwrap
 from pathlib import Path
 
 import pandas as pd
@@ -10,15 +9,17 @@ from matplotlib.axes import Axes
 from graphs.plots import plot_curve
 from graphs.runs import Run
 from graphs.tables import read_frame
-from pipeline.console import log
+from pipeline.console import fill, log
 from pipeline.figures import save_figure
 from pipeline.options import Flag, Images, Network, Work
+from pipeline.progress import stage
+from pipeline.report_command import NAME as PAGE
+from pipeline.report_command import write_report
 from pipeline.run import run_stages
 from pipeline.summary import reading
 from pipeline.train_command import train_network
 from pipeline.training import Recipe
 
-WIDTH = 79
 MODELS = ("vgg8", "resnet14")
 RECIPE = Recipe(epochs=12, batch_size=64, lr=0.05, milestones=(8,), weight_decay=5e-4)
 # 3 x 190 of the 596 test digits: the repeats share no sample
@@ -38,7 +39,7 @@ def demo(
     Parameters
     ----------
     out
-        Folder for the two runs, their weights and a figure of both curves.
+        Folder for the two runs, their weights, a figure of both curves and a page to look at.
     force
         Begin anew.
     progress
@@ -52,15 +53,20 @@ def demo(
     curves = []
     for model in MODELS:
         log.info("%s: training", model)
-        weights = train_network(
-            out / f"{model}-training", model=model, recipe=RECIPE, force=force, progress=progress
-        )
-        run_stages(
-            out / model,
-            network=Network(model=model, weights=str(weights)),
-            images=IMAGES,
-            work=Work(force=force, progress=progress),
-        )
+        with stage(model):
+            weights = train_network(
+                out / f"{model}-training",
+                model=model,
+                recipe=RECIPE,
+                force=force,
+                progress=progress,
+            )
+            run_stages(
+                out / model,
+                network=Network(model=model, weights=str(weights)),
+                images=IMAGES,
+                work=Work(force=force, progress=progress),
+            )
         curves.append(read_frame(Run(out / model).table("layers"), "layers").assign(run=model))
     both = pd.concat(curves, ignore_index=True)
 
@@ -68,6 +74,7 @@ def demo(
         plot_curve(both, ax).set_title("Handwritten digits", loc="left")
 
     save_figure(out / "curves", draw, size=(7.0, 4.2))
+    write_report(*(out / model for model in MODELS), out=out / PAGE)
     sys.stdout.write(_story(out, curves))
     return out
 
@@ -75,15 +82,13 @@ def demo(
 def _story(out: Path, curves: list[pd.DataFrame]) -> str:
     """Say what came out, where it is, and what to do next."""
     model = MODELS[-1]
-    lines = [
-        textwrap.fill(f"{name}: {reading(curve)}", WIDTH)
-        for name, curve in zip(MODELS, curves, strict=True)
-    ]
+    lines = [fill(f"{name}: {reading(curve)}") for name, curve in zip(MODELS, curves, strict=True)]
     return "\n".join(
         [
             "",
             *lines,
             "",
+            f"page     {out}/{PAGE} (open it in a browser)",
             f"figure   {out}/curves.png",
             f"tables   {out}/{model}/metrics/*.parquet (pandas.read_parquet)",
             f"graphs   {out}/{model}/exports/*.graphml, *.gexf (Gephi: File > Open)",

@@ -1,5 +1,6 @@
 """Figures of a run, as files."""
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 from graphs.files import replacing
 from graphs.measures import MetricTables
 from graphs.plots import plot_classes, plot_curve
+from graphs.plots_pairs import SHOWN, plot_class_pairs
 from graphs.published import Published, nearest_published, published_curve
 from pipeline.console import log, plural
 
@@ -76,6 +78,25 @@ def save_panels(
     return names
 
 
+def inline_svg(draw: Callable[[Axes], object], *, size: tuple[float, float]) -> str:
+    """Draw on new axes and return the SVG element, for a page; text stays text.
+
+    Parameters
+    ----------
+    draw : callable
+        Draws on the axes it is given.
+    size : tuple of float
+        Width and height in inches.
+    """
+    figure = Figure(figsize=size, layout="constrained", facecolor="white")
+    draw(figure.subplots())
+    written = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": "stratagraph", "svg.fonttype": "none"}):
+        figure.savefig(written, format="svg", metadata={"Date": None})
+    text = written.getvalue()
+    return text[text.index("<svg") :]
+
+
 def draw_figures(
     folder: Path,
     tables: MetricTables,
@@ -83,7 +104,7 @@ def draw_figures(
     *,
     published: pd.DataFrame | None = None,
 ) -> list[str]:
-    """Draw the curve and the classes of a run.
+    """Draw the curve, the classes and the pairs of classes of a run.
 
     Parameters
     ----------
@@ -113,10 +134,15 @@ def draw_figures(
     def classes(ax: Axes) -> None:
         plot_classes(tables.classes, ax).set_title(title, loc="left")
 
+    def pairs(ax: Axes) -> None:
+        plot_class_pairs(tables.class_pairs, ax).set_title(title, loc="left")
+
     rows = tables.classes["class"].nunique()
+    shown = min(SHOWN, rows * (rows - 1) // 2)
     return [
         *save_figure(folder / "curve", curve, size=(width, 4.2)),
         *save_figure(folder / "classes", classes, size=(width + 1, min(14.0, 2.0 + 0.28 * rows))),
+        *save_figure(folder / "class-pairs", pairs, size=(width + 2, 2.0 + 0.28 * shown)),
     ]
 
 

@@ -7,24 +7,29 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from graphs.confidence import DRAWS, PERMUTATIONS
 from graphs.errors import CorruptFileError
 from graphs.export import export_dynamic
 from graphs.files import digest_json, read_json, write_json
-from graphs.measures import LayerMeasures, MetricTables, collect, match_layer, measure_layer
+from graphs.measures import LayerMeasures, MetricTables, follow, match_layer, measure_layer
 from graphs.neighbors import KnnGraph
 from graphs.runs import MetricTable, RepeatFolder, Run, holds
+from graphs.samples import sample_table
 from graphs.schema import TableName
 from graphs.snapshots import DynamicGraph, Snapshot
 from graphs.tables import read_frame, read_metadata, write_table
 from pipeline.edge_files import edges_digest, read_edges
 
-# file name: schema; the layers table comes last: where it is, the others are
-TABLES: dict[MetricTable, TableName] = {
+# file name: schema; of one layer, `layers` comes last: where it is, the others are
+LAYER_TABLES: dict[MetricTable, TableName] = {
     "nodes": "node_metrics",
     "communities": "communities",
     "classes": "classes",
+    "class_pairs": "class_pairs",
     "layers": "layers",
 }
+# of all layers
+TABLES: dict[MetricTable, TableName] = {"flows": "flows", "events": "events", **LAYER_TABLES}
 
 
 class GraphSet:
@@ -38,23 +43,32 @@ class GraphSet:
         The node set as stage 1 recorded it.
     source, links : dict
         What stages 1 and 2 recorded.
+    rewirings : int
+        As in `graphs.measures.measure_layer`.
     """
 
     def __init__(
-        self, run: Run, item: dict[str, Any], source: dict[str, Any], links: dict[str, Any]
+        self,
+        run: Run,
+        item: dict[str, Any],
+        source: dict[str, Any],
+        links: dict[str, Any],
+        *,
+        rewirings: int = 0,
     ) -> None:
         self.run, self.links, self.layers = run, links, item["layers"]
         self.folder: RepeatFolder = run.repeat(item["variant"], item["repeat"])
         self.nodes = read_frame(self.folder.nodes, "nodes")
         self.n_nodes = len(self.nodes)
-        self.seed = int(source["parameters"]["seed"])
+        self.seed, self.rewirings = int(source["parameters"]["seed"]), rewirings
         self.class_names = dict(enumerate(source["label_names"]))
         self.parts = run.parts / self.folder.name
         self.digests = []
         chain = item["digest"]
         for layer in self.layers:
             # communities are matched to the layer before: a layer's tables depend on all of those
-            chain = digest_json([chain, edges_digest(layer, links["parameters"]), self.seed])
+            edges = edges_digest(layer, links["parameters"])
+            chain = digest_json([chain, edges, self.seed, PERMUTATIONS, DRAWS, rewirings])
             self.digests.append(chain)
 
     def is_measured(self, position: int) -> bool:
@@ -82,6 +96,7 @@ class GraphSet:
             variant=self.folder.variant,
             repeat=self.folder.repeat,
             seed=self.seed,
+            rewirings=self.rewirings,
         )
 
     def keep(
@@ -111,7 +126,7 @@ class GraphSet:
             if previous is None:
                 previous = self._read(position - 1, "nodes")["matched"].to_numpy(np.int32)
             measures = match_layer(measures, previous)
-        for name, schema in TABLES.items():
+        for name, schema in LAYER_TABLES.items():
             path = self._part(position, name)
             digest = {"digest": self.digests[position]}
             write_table(getattr(measures, name), path, schema, metadata=digest)
@@ -131,14 +146,14 @@ class GraphSet:
             nodes=self.nodes,
             snapshots=tuple(self._snapshot(at, graph) for at, graph in enumerate(knn)),
         )
-        tables = self.tables()
+        layers = range(len(knn))
         for old in self.run.graph_files(self.folder.name):
             old.unlink()
         files = export_dynamic(
             graph,
             self.run.exports,
-            communities=tables.nodes["matched"].to_numpy().reshape(len(knn), -1),
-            modularity=tables.layers["modularity"].tolist(),
+            communities=np.array([self._read(at, "nodes")["matched"] for at in layers]),
+            modularity=[self._read(at, "layers")["modularity"].item() for at in layers],
             class_names=self.class_names,
             k=knn[0].k,
             metric=knn[0].metric,
@@ -151,9 +166,20 @@ class GraphSet:
 
     def tables(self) -> MetricTables:
         """Return the measured tables of all layers."""
-        return collect(
-            LayerMeasures(**{name: self._read(position, name) for name in TABLES})
+        return follow(
+            LayerMeasures(**{name: self._read(position, name) for name in LAYER_TABLES})
             for position in range(len(self.layers))
+        )
+
+    def samples(self) -> pd.DataFrame:
+        """Return the table of the samples: where each finds its class."""
+        return sample_table(
+            [self.neighbours(position) for position in range(len(self.layers))],
+            self.nodes,
+            [layer["name"] for layer in self.layers],
+            class_names=self.class_names,
+            variant=self.folder.variant,
+            repeat=self.folder.repeat,
         )
 
     def neighbours(self, position: int) -> KnnGraph:
@@ -177,7 +203,7 @@ class GraphSet:
         return self.parts / f"layer={position:03d}" / f"{name}.parquet"
 
     def _read(self, position: int, name: MetricTable) -> pd.DataFrame:
-        return read_frame(self._part(position, name), TABLES[name])
+        return read_frame(self._part(position, name), LAYER_TABLES[name])
 
     def _snapshot(self, position: int, knn: KnnGraph) -> Snapshot:
         layer = self.layers[position]

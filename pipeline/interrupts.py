@@ -13,12 +13,17 @@ MESSAGE = "stratagraph: interrupted; the same command goes on from here\n"
 
 
 @contextmanager
-def leaving_at_once() -> Iterator[Callable[[], None]]:
+def leaving_at_once(message: str = MESSAGE) -> Iterator[Callable[[], None]]:
     """Let Ctrl-C end the process on the spot, while modules are imported.
 
     There is nothing to put in order yet, and an exception would not do: raised while a compiled
     module is imported it comes out as an ImportError, or not at all. Where Ctrl-C is ignored
     already (`nohup`, jobs in the background) or means something else, it stays so.
+
+    Parameters
+    ----------
+    message : str
+        What standard error gets then.
 
     Yields
     ------
@@ -29,7 +34,12 @@ def leaving_at_once() -> Iterator[Callable[[], None]]:
     if not mine or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
         yield lambda: None
         return
-    signal.signal(signal.SIGINT, _leave)
+
+    def leave(_number: int, _frame: Any) -> NoReturn:
+        os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, message.encode())
+        os._exit(INTERRUPTED)
+
+    signal.signal(signal.SIGINT, leave)
 
     def begin() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -38,11 +48,6 @@ def leaving_at_once() -> Iterator[Callable[[], None]]:
         yield begin
     finally:
         begin()
-
-
-def _leave(_number: int, _frame: Any) -> NoReturn:
-    os.write(sys.__stderr__.fileno() if sys.__stderr__ else 2, MESSAGE.encode())
-    os._exit(INTERRUPTED)
 
 
 def caused_by_interrupt(error: BaseException) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import ArrayLike
 
@@ -65,7 +65,22 @@ class LayerTask:
         return holds(self.folder.edges(self.layer["index"]), "edges", self.digest)
 
 
-def link_locally(tasks: Sequence[LayerTask], *, memory: int) -> Iterator[list[str]]:
+class Linked(NamedTuple):
+    """A layer that is linked.
+
+    Attributes
+    ----------
+    size : int
+        Bytes of its activations.
+    notes : list of str
+        What the user should hear of.
+    """
+
+    size: int
+    notes: list[str]
+
+
+def link_locally(tasks: Sequence[LayerTask], *, memory: int) -> Iterator[Linked]:
     """Link layers on this machine, two side by side where both fit into the memory.
 
     While one is searched, the other is read and prepared.
@@ -79,7 +94,7 @@ def link_locally(tasks: Sequence[LayerTask], *, memory: int) -> Iterator[list[st
 
     Yields
     ------
-    list of str
+    Linked
         As `link_layer`.
     """
     half = memory // 2
@@ -94,13 +109,8 @@ def link_locally(tasks: Sequence[LayerTask], *, memory: int) -> Iterator[list[st
         pool.shutdown(cancel_futures=True)
 
 
-def link_layer(task: LayerTask) -> list[str]:
+def link_layer(task: LayerTask) -> Linked:
     """Link the samples of one layer and write its edges.
-
-    Returns
-    -------
-    list of str
-        What the user should hear of.
 
     Raises
     ------
@@ -190,7 +200,7 @@ def describe_search(task: LayerTask, graph: KnnGraph) -> list[str]:
     return [f"{task.name}: {'; '.join(said)}"] if said else []
 
 
-def finish_layer(task: LayerTask, graph: KnnGraph) -> list[str]:
+def finish_layer(task: LayerTask, graph: KnnGraph) -> Linked:
     """Check what was found in one layer, write it, and return what the user should hear of."""
     if graph.zero_rows == graph.n_nodes:
         raise ActivationError(
@@ -206,7 +216,7 @@ def finish_layer(task: LayerTask, graph: KnnGraph) -> list[str]:
             f"{task.name}: {graph.zero_rows} of {graph.n_nodes} rows are zero; their similarity "
             "to everything is 0"
         )
-    return notes
+    return Linked(task.size, notes)
 
 
 def open_rows(task: LayerTask) -> LayerRows:

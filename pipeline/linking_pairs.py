@@ -21,7 +21,7 @@ from graphs.neighbors.pairs import (
     merge_pairs,
 )
 from pipeline.devices import memory_budget
-from pipeline.linking import LayerTask, finish_layer, link_layer, open_rows
+from pipeline.linking import LayerTask, Linked, finish_layer, link_layer, open_rows
 from pipeline.parallel import Cluster, Ref
 
 # Smaller blocks would spend their time on reading: each row is read once a block.
@@ -29,7 +29,7 @@ SMALLEST_BLOCK = 2048
 TASKS_A_WORKER = 4
 
 
-def link_on_cluster(cluster: Cluster, tasks: Sequence[LayerTask]) -> Iterator[list[str]]:
+def link_on_cluster(cluster: Cluster, tasks: Sequence[LayerTask]) -> Iterator[Linked]:
     """Link layers on a cluster; give what the user should hear of each, as they are done.
 
     Parameters
@@ -127,7 +127,7 @@ def merge_rows(*parts: BlockLinks) -> BlockLinks:
     return merge_blocks(parts)
 
 
-def write_layer(task: LayerTask, *blocks: BlockLinks) -> list[str]:
+def write_layer(task: LayerTask, *blocks: BlockLinks) -> Linked:
     """Put the blocks of a layer together and write its edges.
 
     Raises

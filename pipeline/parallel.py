@@ -5,7 +5,7 @@ import os
 import sys
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from functools import cache
 from itertools import islice
@@ -79,7 +79,10 @@ def open_cluster(machine: Machine, root: Path | None = None) -> Iterator["Cluste
         try:
             cluster = Cluster(ray, machine.device)
             log.info("on a Ray cluster, %s at a time", plural(cluster.workers, "task"))
-            yield cluster
+            try:
+                yield cluster
+            finally:
+                cluster.stop()
         finally:
             if not joined:
                 ray.shutdown()
@@ -134,6 +137,7 @@ class Cluster:
         self.cpus_each = max(1, int(min(each, default=1)))
         self._node_memory = int(max(node.get("memory", 0) for node in nodes))
         self._remote = cache(ray.remote)
+        self._results: list[Generator[Any]] = []
 
     def share(self, value: object) -> Ref:
         """Put a value where all processes can read it, once."""
@@ -186,6 +190,9 @@ class Cluster:
             What a task raised, or a `ResourceError` when its process died too often. The other
             tasks are cancelled then, as after an interruption.
         """
+        return self._kept(self._collect(starts, limit))
+
+    def _collect(self, starts: Iterable[Callable[[], list[Ref]]], limit: int) -> Generator[Any]:
         coming, pending = iter(starts), dict[Ref, list[Ref]]()
         try:
             while True:
@@ -232,6 +239,15 @@ class Cluster:
             "max_restarts": RESTARTS,
             "max_task_retries": RETRIES,
         }
+        return self._kept(self._spread(kind, jobs, arguments, options))
+
+    def _spread(
+        self,
+        kind: Callable[..., Worker[T_co]],
+        jobs: Sequence[tuple[Any, ...]],
+        arguments: tuple[Any, ...],
+        options: dict[str, Any],
+    ) -> Generator[T_co]:
         start = self._remote(kind).options(**options).remote
         workers = [start(*arguments) for _ in range(min(self.workers, len(jobs)))]
         waiting, working = deque(jobs), dict[Ref, Any]()
@@ -251,6 +267,19 @@ class Cluster:
         finally:
             for worker in workers:
                 self._ray.kill(worker)
+
+    def stop(self) -> None:
+        """Cancel what is still under way, as after an interruption of whoever took the results.
+
+        A generator that nobody goes on with would else do so when Python frees it: late, and when
+        Ray may be gone.
+        """
+        while self._results:
+            self._results.pop().close()
+
+    def _kept(self, results: Generator[T_co]) -> Generator[T_co]:
+        self._results.append(results)
+        return results
 
     def _resources(self, memory: int, *, searching: bool) -> dict[str, Any]:
         """Return what a process asks for; never more memory than the largest node has."""

@@ -1,6 +1,5 @@
 """`stratagraph prune`: from a plan to the smaller network, tuned, measured and exported."""
 
-import textwrap
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from graphs.errors import DataError, ExportError, ModelError, PlanError
 from graphs.files import digest_json
 from graphs.neighbors import Device
 from graphs.tables import write_table
-from pipeline.console import log
+from pipeline.console import fill, log, show_table
 from pipeline.data import DatasetName, ImageData, load_data
 from pipeline.devices import require_writable, resolve_device
 from pipeline.models import load_model
@@ -29,7 +28,6 @@ from pipeline.pruning.surgery import Pruned
 from pipeline.pruning.tuning import Distillation, Tuning, teacher_of
 from pipeline.training.checkpoints import digest_state
 
-WIDTH = 79
 COMPARED = 64  # real images that exported files are compared on
 EXPORTS = {"model.pt2": export_program, "model.onnx": export_onnx}
 
@@ -136,8 +134,8 @@ def prune_network(
     write_table(table, folder.table, "prune")
     _save(scene, folder, cuts[-1])
     sentence = read_result(table)
-    lines = textwrap.fill(sentence.replace(" %", "\u00a0%"), WIDTH).replace("\u00a0", " ")
-    log.info("\n%s\n\n%s\n", lay_out(table), lines)
+    text = f"\n{lay_out(table)}\n\n{fill(sentence)}\n"
+    show_table("prune", text, rows=table.to_dict("records"), reading=sentence)
     if export:
         _export(scene, folder)
     exports = {name: folder.done(f"export-{name}") for name in EXPORTS}

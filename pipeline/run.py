@@ -4,8 +4,12 @@ from pathlib import Path
 
 from graphs.neighbors.knn import check_k, check_search
 from graphs.published import published_curve
+from graphs.rewiring import check_rewirings
+from graphs.runs import Run
 from pipeline.options import Features, Images, Machine, Neighbours, Network, Outputs, Work
 from pipeline.parallel import open_cluster
+from pipeline.progress import stage
+from pipeline.run_summary import tell_stages
 from pipeline.stage1_activations import dump_activations
 from pipeline.stage2_edges import build_edges
 from pipeline.stage3_communities import measure_graphs
@@ -54,12 +58,15 @@ def run_stages(
     # what can only fail later is looked at before the work begins
     if images.samples > 0:
         check_k(neighbours.k, images.samples)
+    check_rewirings(outputs.rewirings)
     check_search(neighbours.engine, recall=neighbours.recall, project=neighbours.project)
     if outputs.published:
         published_curve(outputs.published, model=network.model, dataset=images.dataset)
-    with open_cluster(machine):
+    with stage("run") as whole, open_cluster(machine):
         dump_activations(
             out, network=network, images=images, features=features, machine=machine, work=work
         )
         build_edges(out, neighbours=neighbours, machine=machine, work=work)
-        return measure_graphs(out, outputs=outputs, machine=machine, work=work)
+        folder = measure_graphs(out, outputs=outputs, machine=machine, work=work)
+    tell_stages(Run(folder), whole)
+    return folder

@@ -16,7 +16,7 @@ from graphs.files import digest_json, remove_tree
 from graphs.places import resolve_folder
 from graphs.runs import Run
 from graphs.tables import read_frame
-from pipeline.console import command_line, log, plural, progress_bar
+from pipeline.console import command_line, log, plural
 from pipeline.data import Draw, ImageData, draw_samples
 from pipeline.devices import (
     format_bytes,
@@ -33,10 +33,12 @@ from pipeline.opening import open_images, open_network
 from pipeline.options import Features, Images, Machine, Network, Work, brings_weights
 from pipeline.parallel import open_cluster
 from pipeline.part_worker import Recipe, dump_on_cluster
+from pipeline.progress import progress_bar, skip_stage, stage
 
 VARIANT = "clean"
 
 
+@stage("activations")
 def dump_activations(
     out: Path,
     *,
@@ -99,8 +101,12 @@ def dump_activations(
             plan.run.clear()
         elif plan.waiting or plan.run.recorded("activations").get("sets") != described:
             plan.run.reopen("activations")
+        else:
+            skip_stage()
         plan.run.sweep()
-        with progress_bar("reading", plan.waiting, show=work.progress, unit="images") as advance:
+        with progress_bar(
+            "reading", plan.waiting, show=work.progress, unit="images", size=plan.needed
+        ) as advance:
             if cluster:
                 recipe = Recipe(*options, machine, digest_json(plan.identity), cluster.cpus_each)
                 dump_on_cluster(cluster, plan.todo, recipe, advance=advance)
@@ -131,11 +137,17 @@ class _Plan:
     layers: tuple[LayerInfo, ...]
     identity: dict[str, Any]
     todo: list[tuple[NodeSet, list[range]]]
+    each: int  # bytes that an image takes
 
     @property
     def waiting(self) -> int:
         """Images to run."""
         return sum(len(nodes) for _, parts in self.todo for nodes in parts)
+
+    @property
+    def needed(self) -> int:
+        """Bytes to write."""
+        return self.waiting * self.each
 
     def prepare(self, features: Features, memory: int, device: torch.device) -> Forward:
         """Make the network ready to run."""
@@ -169,13 +181,12 @@ def _make_plan(run: Run, options: tuple[Network, Images, Features], *, force: bo
         layers=layers,
         identity=identity,
         todo=[(item, item.parts() if force else item.missing_parts()) for item in sets],
+        each=stored_bytes(layers, features),
     )
-    each = stored_bytes(layers, features)
-    needed = plan.waiting * each
-    _announce(sets, plan.waiting, needed, draw)
+    _announce(sets, plan.waiting, plan.needed, draw)
     # of a run that is replaced, the room is free again before the first byte is written
-    room = max(0, needed - run.size()) if force else needed
-    require_disk(run.root, room, at_once=min(needed, PART_ROWS * each))
+    room = max(0, plan.needed - run.size()) if force else plan.needed
+    require_disk(run.root, room, at_once=min(plan.needed, PART_ROWS * plan.each))
     return plan
 
 

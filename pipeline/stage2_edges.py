@@ -4,15 +4,17 @@ from pathlib import Path
 
 from graphs.neighbors.knn import check_k, check_search, explain_engine
 from graphs.runs import Run
-from pipeline.console import command_line, log, plural, progress_bar
+from pipeline.console import command_line, log, plural
 from pipeline.devices import memory_budget, resolve_device, run_folder
 from pipeline.edge_files import edges_digest, sum_proofs
 from pipeline.linking import LayerTask, link_locally
 from pipeline.linking_pairs import link_on_cluster
 from pipeline.options import Machine, Neighbours, Work
 from pipeline.parallel import open_cluster
+from pipeline.progress import progress_bar, skip_stage, stage
 
 
+@stage("edges")
 def build_edges(
     out: Path,
     *,
@@ -83,6 +85,8 @@ def build_edges(
         run.sweep()
         if todo or options != earlier.get("parameters"):
             run.reopen("edges")
+        else:
+            skip_stage()
         log.info(
             "stage 2: %s, k=%d, %s",
             f"{len(todo)} of {plural(len(tasks), 'graph')} to link"
@@ -93,14 +97,17 @@ def build_edges(
         )
         if todo:
             log.info("stage 2: engine %s", engine)
-        with progress_bar("linking", len(todo), show=work.progress, unit="layers") as advance:
+        size = sum(task.size for task in todo)
+        with progress_bar(
+            "linking", len(todo), show=work.progress, unit="layers", size=size
+        ) as advance:
             linked = (
                 link_on_cluster(cluster, todo) if cluster else link_locally(todo, memory=memory)
             )
-            for notes in linked:
-                for note in notes:
+            for layer in linked:
+                for note in layer.notes:
                     log.warning("%s", note)
-                advance(1)
+                advance(1, layer.size)
     proofs = sum_proofs({task.folder.edges(task.layer["index"]): task.digest for task in tasks})
     if todo and proofs:
         log.info(

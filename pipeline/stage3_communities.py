@@ -1,25 +1,28 @@
 """Stage 3: k-NN edges in; metric tables, figures and graph files out."""
 
-import textwrap
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from graphs.confidence import DRAWS, PERMUTATIONS
 from graphs.files import digest_json, remove_tree
 from graphs.measures import collect
+from graphs.rewiring import check_rewirings
 from graphs.runs import Run, holds
 from graphs.tables import read_frame, write_table
-from pipeline.console import command_line, log, plural, progress_bar
+from pipeline.console import command_line, fill, log, plural, show_table, text_width
 from pipeline.devices import run_folder
 from pipeline.figures import draw_figures, find_published
 from pipeline.graph_sets import TABLES, GraphSet
 from pipeline.measuring import export_on_cluster, measure_here, measure_on_cluster
 from pipeline.options import Machine, Outputs, Work
 from pipeline.parallel import Cluster, open_cluster
-from pipeline.summary import curve_table, reading
+from pipeline.progress import progress_bar, skip_stage, stage
+from pipeline.summary import curve_rows, curve_table, paragraphs
 
-WIDTH = 79
 
-
+@stage("communities")
 def measure_graphs(
     out: Path,
     *,
@@ -59,14 +62,20 @@ def measure_graphs(
         When a table is missing, truncated or damaged.
     """
     outputs, machine, work = outputs or Outputs(), machine or Machine(), work or Work()
+    check_rewirings(outputs.rewirings)
     out = run_folder(out)
     run = Run(out)
     source, links = run.stage("activations"), run.stage("edges")
     behind = find_published(outputs.published, source["parameters"]) if outputs.published else None
     run.sweep()
-    sets = [GraphSet(run, item, source, links) for item in source["sets"]]
+    sets = [
+        GraphSet(run, item, source, links, rewirings=outputs.rewirings) for item in source["sets"]
+    ]
     parameters = {
         "seed": source["parameters"]["seed"],
+        "permutations": PERMUTATIONS,
+        "draws": DRAWS,
+        "rewirings": outputs.rewirings,
         "gzip": outputs.gzip,
         "published": str(outputs.published) if outputs.published else None,
     }
@@ -77,6 +86,7 @@ def measure_graphs(
     elif _finished(run, entry):
         remove_tree(run.parts)  # left behind when killed right at the end
         log.info("stage 3: all of it is there, nothing to do")
+        skip_stage()
         return _tell(run)
     run.reopen("communities")
     with open_cluster(machine, out) as cluster:
@@ -85,6 +95,8 @@ def measure_graphs(
     for name, schema in TABLES.items():
         path = run.table(name)
         write_table(getattr(tables, name), path, schema, metadata={"digest": digest})
+    samples = pd.concat([item.samples() for item in sets], ignore_index=True)
+    write_table(samples, run.table("samples"), "samples", metadata={"digest": digest})
     figures = draw_figures(run.figures, tables, source["parameters"], published=behind)
     entry |= {"exports": files, "figures": figures}
     run.finish("communities", entry, command=command_line())
@@ -118,6 +130,7 @@ def _finished(run: Run, entry: dict[str, Any]) -> bool:
         recorded.get("digest") == entry["digest"]
         and recorded["parameters"] == entry["parameters"]
         and all(holds(run.table(name), TABLES[name], entry["digest"]) for name in TABLES)
+        and holds(run.table("samples"), "samples", entry["digest"])
         and all((run.exports / name).exists() for name in recorded["exports"])
         and all((run.figures / name).exists() for name in recorded["figures"])
     )
@@ -126,7 +139,13 @@ def _finished(run: Run, entry: dict[str, Any]) -> bool:
 def _tell(run: Run) -> Path:
     """Show the curve and what it says."""
     layers = read_frame(run.table("layers"), "layers")
-    log.info("\n%s\n\n%s\n", curve_table(layers), textwrap.fill(reading(layers), WIDTH))
+    told = paragraphs(
+        layers,
+        read_frame(run.table("class_pairs"), "class_pairs"),
+        read_frame(run.table("samples"), "samples"),
+    )
+    text = "\n\n".join([curve_table(layers, width=text_width()), *map(fill, told)])
+    show_table("layers", f"\n{text}\n", rows=curve_rows(layers), reading="\n".join(told))
     clipped = layers.loc[layers["clipped"] > 0]
     if len(clipped):
         log.warning(

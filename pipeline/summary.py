@@ -5,9 +5,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from graphs.curves import TOLERANCE, drops
+from pipeline.chance_reading import chance_sentences
+from pipeline.class_reading import class_sentences
 from pipeline.console import plural
+from pipeline.sample_reading import sample_sentences
 
 BAR_WIDTH = 30
+NAME_WIDTH = 32
+LINE = 79
 LISTED = 6
 FLAT = TOLERANCE  # the gain below which a layer counts as redundant
 
@@ -31,18 +36,54 @@ def mean_curve(layers: pd.DataFrame) -> pd.DataFrame:
     return frame.rename(columns={"mean": "modularity", "std": "spread"})
 
 
-def curve_table(layers: pd.DataFrame) -> str:
-    """Return the curve as lines of text: layer, Q with its spread over repeats, a bar."""
-    curve = mean_curve(layers)
-    width = min(32, max(5, int(curve["layer"].str.len().max())))
-    repeats = layers["repeat"].nunique()
-    spread = "± sd    " if repeats > 1 else ""
-    lines = [f"{'':>3} {'layer':<{width}}  {'Q':>6} {spread}"]
-    top = max(float(curve["modularity"].max()), 1e-9)
-    for index, layer, value, deviation in curve.itertuples(index=False):
-        bar = "█" * round(BAR_WIDTH * max(float(value), 0.0) / top)
-        error = f"± {deviation:.3f} " if repeats > 1 else ""
-        lines.append(f"{index:>3} {_shorten(layer, width):<{width}}  {value:6.3f} {error}{bar}")
+def curve_rows(layers: pd.DataFrame) -> list[dict[str, object]]:
+    """Return what `curve_table` shows, a mapping a layer.
+
+    Parameters
+    ----------
+    layers : DataFrame
+        The table `layers` of one variant.
+    """
+    further = {"modularity_z": "z", "n_communities": "communities"}
+    there = [name for name in further if name in layers.columns]
+    means = layers.groupby("layer_index", sort=True)[there].mean().reset_index(drop=True)
+    curve = mean_curve(layers).join(means.rename(columns=further))
+    return [{str(key): value for key, value in row.items()} for row in curve.to_dict("records")]
+
+
+def curve_table(layers: pd.DataFrame, *, width: int = LINE) -> str:
+    """Return the curve as lines of text: layer, Q with its spread over repeats, a bar.
+
+    Where they are measured, also z of Q against permuted labels, and the number of Leiden
+    communities; both in the mean over repeats.
+
+    Parameters
+    ----------
+    layers : DataFrame
+        The table `layers` of one variant.
+    width : int
+        Most characters of a line.
+    """
+    rows = curve_rows(layers)
+    columns = {"Q": [f"{row['modularity']:.3f}" for row in rows]}
+    if len(layers) > len(rows):  # repeats
+        columns["± sd"] = [f"± {row['spread']:.3f}" for row in rows]
+    if "z" in rows[0]:
+        columns["z"] = [f"{row['z']:.0f}" for row in rows]
+    if "communities" in rows[0]:
+        columns["communities"] = [f"{row['communities']:.0f}" for row in rows]
+    widths = {name: max(len(name), *map(len, cells)) for name, cells in columns.items()}
+    room = width - 4 - sum(2 + size for size in widths.values())
+    longest = max(len(str(row["layer"])) for row in rows)
+    name = max(5, min(NAME_WIDTH, longest, room))
+    bar = min(BAR_WIDTH, room - name - 2)
+    top = max(float(layers["modularity"].max()), 1e-9)
+    lines = [f"{'':>3} {'layer':<{name}}" + "".join(f"  {t:>{w}}" for t, w in widths.items())]
+    for place, row in enumerate(rows):
+        cells = "".join(f"  {columns[title][place]:>{size}}" for title, size in widths.items())
+        filled = "█" * round(bar * max(float(str(row["modularity"])), 0.0) / top)
+        lines.append(f"{row['layer_index']:>3} {_shorten(str(row['layer']), name):<{name}}{cells}"
+                     f"  {filled}")  # fmt: skip
     return "\n".join(line.rstrip() for line in lines)
 
 
@@ -69,6 +110,27 @@ def reading(layers: pd.DataFrame) -> str:
     peak = "" if top == len(values) - 1 else f", highest at {names[top]} ({values[top]:.2f})"
     sentence = f"{trend}: Q goes from {first:.2f} ({names[0]}) to {last:.2f} ({names[-1]}){peak}"
     return f"{sentence}." if gain <= FLAT else "; ".join([sentence, *_steps(values, names)]) + "."
+
+
+def paragraphs(layers: pd.DataFrame, class_pairs: pd.DataFrame, samples: pd.DataFrame) -> list[str]:
+    """Say what a run shows: the curve and how sure it is, the classes, the samples.
+
+    Parameters
+    ----------
+    layers, class_pairs, samples : DataFrame
+        The tables of one variant.
+
+    Returns
+    -------
+    list of str
+        A paragraph each.
+    """
+    told = [
+        [reading(layers), *chance_sentences(layers)],
+        class_sentences(class_pairs, samples),
+        sample_sentences(samples),
+    ]
+    return [" ".join(sentences) for sentences in told if sentences]
 
 
 def _steps(values: NDArray[np.float64], names: list[str]) -> list[str]:

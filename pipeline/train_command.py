@@ -6,14 +6,16 @@ from typing import Annotated
 from cyclopts import Group, Parameter
 
 from graphs.neighbors import Device
-from pipeline.console import log
+from pipeline.console import plural, show_table
 from pipeline.data import DatasetName, load_data
 from pipeline.devices import require_writable, resolve_device
 from pipeline.models import load_model
 from pipeline.options import Flag, channels_for
+from pipeline.progress import skip_stage, stage
 from pipeline.training import Recipe, train
 
 
+@stage("training")
 def train_network(
     out: Path,
     *,
@@ -96,5 +98,9 @@ def train_network(
         force=force,
         progress=progress,
     )
-    log.info("test accuracy %.4f after %d epochs", result.test_accuracy, recipe.epochs)
+    reached = f"test accuracy {result.test_accuracy:.4f} after {plural(recipe.epochs, 'epoch')}"
+    rows = result.history.to_dict("records")
+    show_table("training", reached, test_accuracy=result.test_accuracy, rows=rows)
+    if result.resumed_from == recipe.epochs:
+        skip_stage()
     return result.weights

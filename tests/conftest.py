@@ -1,10 +1,12 @@
 """What all tests share: which marks run here."""
 
 import os
+import shutil
 from pathlib import Path
 
-import faiss
 import pytest
+
+from graphs.neighbors.faiss_library import faiss
 
 DATA = os.environ.get("STRATAGRAPH_DATA")
 
@@ -16,11 +18,17 @@ def pytest_collection_modifyitems(items):
     """
     no_data = pytest.mark.skip(reason="STRATAGRAPH_DATA names no folder with the real data sets")
     no_gpu = pytest.mark.skip(reason="no CUDA GPU")
+    no_browser = pytest.mark.skip(reason="no chromium on the PATH")
     for item in items:
         if item.get_closest_marker("data") and not (DATA and Path(DATA).is_dir()):
             item.add_marker(no_data)
         if item.get_closest_marker("gpu") and not faiss.get_num_gpus():
             item.add_marker(no_gpu)
+        if item.get_closest_marker("browser"):
+            # one process has the browser, and the run that it looks at
+            item.add_marker(pytest.mark.xdist_group("browser"))
+            if not shutil.which("chromium"):
+                item.add_marker(no_browser)
 
 
 @pytest.fixture

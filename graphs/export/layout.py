@@ -82,7 +82,7 @@ def _linked_layout(
     number = np.cumsum(linked) - 1
     graph = igraph.Graph(n=int(linked.sum()), edges=number[edges])
     weights = weights / weights.max()
-    with _seeded(seed):
+    with seeded(seed):
         layout = graph.layout_fruchterman_reingold(weights=weights.tolist(), niter=SPRING_STEPS)
         if graph.vcount() >= SMALL:
             # UMAP alone tears classes apart that the springs keep together
@@ -104,7 +104,7 @@ def _ring(count: int, *, around: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def seeded(seed: int) -> Iterator[None]:
     """Seed Python's generator, where igraph takes its numbers from, and restore it after."""
     state = random.getstate()
     random.seed(seed)

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from graphs.errors import ResourceError
 from graphs.neighbors.faiss_engine import Search
+from graphs.neighbors.faiss_library import faiss
 from graphs.neighbors.knn_graph import Device, IndexName
 from graphs.neighbors.list_search import Lists
 from graphs.neighbors.threads import in_threads

@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 
 from graphs.neighbors.low_precision import Product, Residuals
 
+# A tile of bfloat16 products, with what is made of it, stays in a core's cache.
 TILE_ROWS = 512
-TILE_COLUMNS = 4096
-GROUP = 64
+# where products are in float32 or on a GPU
+WIDE_COLUMNS = 4096
+EVEN = 32  # a product takes numbers of rows that are multiples of this best
+GROUPS = 8  # groups of a tile's columns, at least, for each of the k best that are looked for
 # A row with more candidates than CROWDED + 8 k cannot be settled in low precision. Where so many
 # for every row do not fit, fewer do, but never fewer than LEAST beyond k.
 CROWDED = 256
@@ -68,8 +71,11 @@ class Candidates:
         if kept is not None:
             self._crowd = min(self._crowd, max(k + LEAST, self._kept // n))
         numbers = max(16, tile_bytes // 4)
-        self._rows = max(4, min(TILE_ROWS, int(numbers**0.5)))
-        self._columns = max(4, min(TILE_COLUMNS, numbers // self._rows))
+        self._rows = min(tile_side(n), max(4, int(numbers**0.5)))
+        self._columns = self._rows
+        if product.kind is torch.float32 or product.device.type == "cuda":
+            self._columns = max(4, min(WIDE_COLUMNS, numbers // self._rows))
+        self._tile = torch.empty(self._rows * self._columns, device=product.device)
 
     def close(self, rows: torch.Tensor) -> None:
         """Collect nothing for some rows, given as a mask of shape (n,)."""
@@ -116,8 +122,9 @@ class Candidates:
 
     def _take(self, first: int, left: Residuals, other: int, right: Residuals) -> None:
         """Compute one tile and keep what is within reach, for its rows and for its columns."""
-        tile = torch.empty((len(left), len(right)), device=self._product.device)
-        self._product(left, right, tile)
+        shape = (len(left), len(right))
+        tile = self._tile[: shape[0] * shape[1]].view(shape)
+        self._product(left, right, tile, side=self._rows)
         rows, columns = slice(first, first + len(left)), slice(other, other + len(right))
         if first == other:
             tile.fill_diagonal_(-torch.inf)
@@ -128,10 +135,7 @@ class Candidates:
             self._raise(rows, group_maxima(tile, self._k, dim=1))
             self._raise(columns, group_maxima(tile, self._k, dim=0).T)
             mine, theirs = self._floor(rows), self._floor(columns)
-        inside = tile >= torch.minimum(mine[:, None], theirs)
-        if first == other:
-            inside.fill_diagonal_(0)  # a row with fewer than k others reaches for everything
-        place = inside.view(-1).nonzero()[:, 0]
+        place = _places(tile, torch.minimum(mine[:, None], theirs))
         values = tile.view(-1)[place]
         left_row = place.div(len(right), rounding_mode="floor")
         right_row = place - left_row * len(right)
@@ -145,11 +149,16 @@ class Candidates:
             self._compact()
 
     def _raise(self, rows: slice, maxima: torch.Tensor) -> None:
-        both = torch.cat((self._best[rows], maxima), dim=1)
-        self._best[rows] = both.topk(self._k, dim=1).values
+        best = self._best[rows]
+        rising = (maxima.amax(dim=1) > best[:, -1]).nonzero()[:, 0]
+        if len(rising):
+            both = torch.cat((best[rising], maxima[rising]), dim=1)
+            best[rising] = both.topk(self._k, dim=1).values
 
     def _floor(self, rows: slice) -> torch.Tensor:
         floor = self._best[rows, -1] - 2 * self._tolerance[rows]
+        # a row with fewer than k others reaches for everything, but not for itself, which is -inf
+        floor.clamp_(min=torch.finfo(floor.dtype).min)
         return floor.masked_fill_(~self._open[rows], torch.inf)
 
     def _compact(self) -> None:
@@ -174,13 +183,32 @@ class Candidates:
         self._kept = max(self._kept, 2 * self._count)
 
 
+def tile_side(n: int) -> int:
+    """Return how many rows a tile has, so that n of them fill whole tiles as far as may be.
+
+    Examples
+    --------
+    >>> tile_side(10_000), tile_side(2000), tile_side(1600)
+    (512, 512, 416)
+    """
+    tiles = -(-n // TILE_ROWS)
+    return -(-n // (tiles * EVEN)) * EVEN
+
+
+def _places(tile: torch.Tensor, floor: torch.Tensor) -> torch.Tensor:
+    """Return where a tile reaches a floor of its shape, as positions in the flattened tile."""
+    if tile.device.type == "cpu":  # NumPy compares and counts three times as fast as torch
+        return torch.from_numpy(np.flatnonzero(tile.numpy() >= floor.numpy()))
+    return (tile >= floor).view(-1).nonzero()[:, 0]
+
+
 def group_maxima(tile: torch.Tensor, k: int, *, dim: int) -> torch.Tensor:
     """Return the maxima of groups of rows (dim 0) or of columns (dim 1) of a tile.
 
     Parameters
     ----------
     tile : Tensor of float32, shape (r, c)
-        Numbers, rows one after the other.
+        Numbers.
     k : int
         How many groups are needed; there are many more where there is room, so that the k best
         are rarely in one.
@@ -196,13 +224,11 @@ def group_maxima(tile: torch.Tensor, k: int, *, dim: int) -> torch.Tensor:
     >>> group_maxima(torch.tensor([[1.0, 5.0, 2.0]]), 1, dim=1)
     tensor([[1., 5., 2.]])
     """
-    length = tile.shape[dim]
-    size = max(1, min(GROUP, length // (8 * k)))
-    groups = length // size
-    whole = tile.narrow(dim, 0, groups * size)
-    shape = (len(tile), groups, size) if dim else (groups, size, tile.shape[1])
-    maxima = whole.reshape(shape).amax(dim=dim + 1)
-    if groups * size < length:
-        rest = tile.narrow(dim, groups * size, length - groups * size)
-        maxima = torch.cat((maxima, rest.amax(dim=dim, keepdim=True)), dim=dim)
-    return maxima
+    # folded again and again: halves lie one after the other in memory, small groups do not
+    while tile.shape[dim] >= 2 * GROUPS * k:
+        length, half = tile.shape[dim], tile.shape[dim] // 2
+        folded = torch.maximum(tile.narrow(dim, 0, half), tile.narrow(dim, half, half))
+        if length % 2:
+            folded = torch.cat((folded, tile.narrow(dim, length - 1, 1)), dim=dim)
+        tile = folded
+    return tile

@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from graphs.errors import ResourceError
-from graphs.neighbors.candidates import Candidates
+from graphs.neighbors.candidates import Candidates, tile_side
 from graphs.neighbors.knn_graph import CERTIFIED, RECOMPUTED, REPAIRED, Metric
 from graphs.neighbors.low_precision import Product, Residuals
 from graphs.neighbors.measuring import measure_pairs
@@ -161,11 +161,14 @@ class Certification:
             tile_bytes=self.plan.tile_bytes,
             kept=self.plan.kept,
         )
-        room = self.product.empty(self.plan.low_rows)
+        # whole tiles: what lies behind the last row is multiplied and thrown away
+        spare = -self.n % tile_side(self.n) if self.plan.low_rows == self.n else 0
+        room = self.product.empty(self.plan.low_rows, spare=spare)
         streamed = self.product.empty(self.plan.block_rows if len(room) < self.n else 0)
         for first in range(0, self.n, self.plan.low_rows):
             last = min(first + self.plan.low_rows, self.n)
-            for at, unit in self._blocks.read(first, last):
+            kept = None if self.unit is None else self.unit[first:last]
+            for at, unit in self._blocks.read(first, last, out=kept):
                 self._prepare(at, unit, room[at - first : at - first + len(unit)])
             self._judge(first, last)
             self._compare(first, room[: last - first])
@@ -196,8 +199,6 @@ class Certification:
         part = slice(at, at + len(unit))
         self.lengths[part], self.errors[part] = self.product.prepare(unit, out)
         self.zero[part] = ~unit.any(axis=1)
-        if self.unit is not None:
-            self.unit[part] = unit
 
     def _judge(self, start: int, stop: int) -> None:
         """Work out the tolerance of some rows; rows without a direction need no candidates."""

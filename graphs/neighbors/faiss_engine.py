@@ -12,11 +12,11 @@ candidate lies above it are measured against every row.
 from collections.abc import Iterator
 from typing import Protocol
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
 from graphs.errors import ResourceError
+from graphs.neighbors.faiss_library import faiss
 from graphs.neighbors.knn_graph import Device, KnnGraph, Metric
 from graphs.neighbors.rows import Rows, unit_rows
 from graphs.neighbors.select import best, exact_similarities, to_similarity

@@ -34,6 +34,8 @@ import torch
 from numpy.typing import NDArray
 
 from graphs.neighbors.knn_graph import NARROW
+from graphs.neighbors.select import row_products
+from graphs.neighbors.threads import in_threads, thread_count
 
 Precision = Literal["bfloat16", "float32"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
@@ -49,7 +51,7 @@ ROUNDING: dict[Precision, float] = {"bfloat16": 2.0**-8, "float32": 2.0**-21}
 _RESIDUAL = 4 * UNIT
 # float32 sums are taken over so many terms at a time: their error grows with the longest chain
 TERMS = 2048
-PASS_BYTES = 1 << 20  # of rows that are prepared at a time: they stay in the cache
+PASS = 1 << 15  # numbers that are prepared at a time
 FASTER = 1.5  # how much faster bfloat16 must be to be worth its larger error
 PROBE = (256, 2048)  # rows and features of the probe
 ROUNDS = 12
@@ -61,17 +63,23 @@ class Residuals:
 
     Attributes
     ----------
-    values : Tensor of the short type, shape (b, D)
-        b_i.
+    room : Tensor of the short type, shape (b or more, D)
+        b_i, and whatever lies behind them in memory.
     along : Tensor of float32, shape (b,)
         a_i.
     """
 
-    values: torch.Tensor
+    room: torch.Tensor
     along: torch.Tensor
 
+    @property
+    def values(self) -> torch.Tensor:
+        """b_i, shape (b, D)."""
+        return self.room[: len(self.along)]
+
     def __getitem__(self, rows: slice) -> "Residuals":
-        return Residuals(self.values[rows], self.along[rows])
+        start, stop, _ = rows.indices(len(self))
+        return Residuals(self.room[start:], self.along[start:stop])
 
     def __len__(self) -> int:
         return len(self.along)
@@ -96,24 +104,28 @@ class Product:
         self.precision: Precision = precision
         self.device = device
         self.kind = torch.bfloat16 if precision == "bfloat16" else torch.float32
-        self._exact = torch.from_numpy(direction).to(device)
-        self._direction = self._exact.float()
+        self._exact, self._direction = direction, direction.astype(np.float32)
+        self._products = torch.empty(0, dtype=torch.bfloat16)
 
     @property
     def _grow(self) -> float:
         """What lengths may miss of themselves: they are sums in float32."""
         return 1 + 2 * len(self._direction) * UNIT
 
-    def empty(self, rows: int) -> Residuals:
-        """Return room for the residuals of so many rows."""
-        shape = (rows, len(self._direction))
+    def empty(self, rows: int, *, spare: int = 0) -> Residuals:
+        """Return room for the residuals of so many rows, and some behind them.
+
+        It holds zeros: a kernel that reads beyond the end of a row, and multiplies what it finds
+        there by zero, must find numbers.
+        """
+        shape = (rows + spare, len(self._direction))
         if self.device.type == "cpu":
             # NumPy asks the system for large pages, torch does not: they are there in a fraction
             # of the time
-            room = np.empty(shape, np.uint16 if self.kind is torch.bfloat16 else np.float32)
+            room = np.zeros(shape, np.uint16 if self.kind is torch.bfloat16 else np.float32)
             values = torch.from_numpy(room).view(self.kind)
         else:
-            values = torch.empty(shape, dtype=self.kind, device=self.device)
+            values = torch.zeros(shape, dtype=self.kind, device=self.device)
         return Residuals(values, torch.empty(rows, device=self.device))
 
     def prepare(
@@ -127,23 +139,45 @@ class Product:
             Lengths |b_i| and errors e_i, each at least what it is.
         """
         rows, width = unit.shape
-        lengths = torch.empty(rows, dtype=torch.float64)
-        errors = torch.empty(rows, dtype=torch.float64)
-        step = max(1, PASS_BYTES // (4 * width))
-        for at in range(0, rows, step):
-            part = slice(at, min(at + step, rows))
-            x = torch.from_numpy(unit[part]).to(self.device)
-            along = (x.double() @ self._exact).float()
-            residual = x.addr(along, self._direction, alpha=-1)
-            out.values[part] = residual
-            out.along[part] = along
-            short = out.values[part].float()
-            lengths[part] = torch.linalg.vector_norm(short, dim=1)
-            errors[part] = torch.linalg.vector_norm(residual.sub_(short), dim=1)
-        return lengths.numpy() * self._grow, errors.numpy() * self._grow + _RESIDUAL
+        lengths, errors = np.empty(rows), np.empty(rows)
+        values = out.values
+        if self.device.type != "cpu":
+            values = torch.empty(values.shape, dtype=self.kind)
+        along = np.empty(rows, np.float32)
+        # so few numbers at a time that torch leaves them to one thread, and they stay in its cache
+        step = max(1, PASS // width)
+        share = max(step, -(-rows // thread_count()))
 
-    def __call__(self, left: Residuals, right: Residuals, out: torch.Tensor) -> None:
-        """Write approximate similarities, float32 of shape (len(left), len(right)), to `out`."""
+        def shorten(start: int) -> None:
+            wide = np.empty((step, width))
+            residual, short = (np.empty((step, width), np.float32) for _ in range(2))
+            for at in range(start, min(start + share, rows), step):
+                part = slice(at, min(at + step, start + share, rows))
+                some = slice(part.stop - at)
+                wide[some] = unit[part]
+                along[part] = row_products(wide[some], self._exact)
+                np.multiply(along[part, None], self._direction, out=residual[some])
+                np.subtract(unit[part], residual[some], out=residual[some])
+                values[part].copy_(torch.from_numpy(residual[some]))
+                torch.from_numpy(short[some]).copy_(values[part])
+                lengths[part] = np.sqrt(row_products(short[some], short[some]))
+                np.subtract(residual[some], short[some], out=residual[some])
+                errors[part] = np.sqrt(row_products(residual[some], residual[some]))
+
+        in_threads(shorten, range(0, rows, share))
+        out.along.copy_(torch.from_numpy(along))
+        if self.device.type != "cpu":
+            out.values.copy_(values)
+        return lengths * self._grow, errors * self._grow + _RESIDUAL
+
+    def __call__(
+        self, left: Residuals, right: Residuals, out: torch.Tensor, *, side: int = 0
+    ) -> None:
+        """Write approximate similarities, float32 of shape (len(left), len(right)), to `out`.
+
+        With `side`, up to so many rows of both are multiplied where there are as many, and the rest
+        thrown away: torch compiles its product for every new shape, which takes as long as a tile.
+        """
         if self.kind is torch.float32:
             out.zero_()
             with _full_float32:
@@ -153,13 +187,19 @@ class Product:
         elif self.device.type == "cuda":
             out.copy_(torch.mm(left.values, right.values.T, out_dtype=torch.float32))
         else:
-            out.copy_(left.values @ right.values.T)
+            near, far = (rows.room[: max(len(rows), side)] for rows in (left, right))
+            size = len(near) * len(far)
+            if len(self._products) < size:
+                self._products = torch.empty(size, dtype=torch.bfloat16)
+            products = self._products[:size].view(len(near), len(far))
+            torch.mm(near, far.T, out=products)
+            out.copy_(products[: len(left), : len(right)])
         # last, and once: sums that are added to a_i a_j, near 1, would be rounded to its digits
         out.addr_(left.along, right.along)
 
     def in_float32(self) -> "Product":
         """Return the same with float32 residuals."""
-        return Product(self._exact.cpu().numpy(), precision="float32", device=self.device)
+        return Product(self._exact, precision="float32", device=self.device)
 
     def tolerance(
         self,

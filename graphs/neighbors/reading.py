@@ -30,12 +30,17 @@ class UnitBlocks:
     def hold(self, start: int, stop: int) -> NDArray[np.float32]:
         """Return unit rows `start` to `stop` as one array, read block by block."""
         held = np.empty((stop - start, self.shape[1]), np.float32)
-        for at, unit in self.read(start, stop):
-            held[at - start : at - start + len(unit)] = unit
+        for _ in self.read(start, stop, out=held):
+            pass
         return held
 
-    def read(self, start: int, stop: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """Yield the first row of each block between `start` and `stop`, and the block."""
+    def read(
+        self, start: int, stop: int, *, out: NDArray[np.float32] | None = None
+    ) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Yield the first row of each block between `start` and `stop`, and the block.
+
+        With `out`, shape (stop - start, D), blocks are parts of it.
+        """
         starts = range(start, stop, self.size)
 
         def fetch(at: int) -> NDArray[np.floating]:
@@ -46,4 +51,8 @@ class UnitBlocks:
             for position, at in enumerate(starts):
                 block = coming.pop().result()
                 coming += [ahead.submit(fetch, at) for at in starts[position + 1 : position + 2]]
-                yield at, unit_rows(block, 0, len(block), metric=self._metric, first=at)
+                place = None if out is None else out[at - start : at - start + len(block)]
+                yield (
+                    at,
+                    unit_rows(block, 0, len(block), metric=self._metric, first=at, out=place),
+                )

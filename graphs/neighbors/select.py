@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from graphs.neighbors.threads import in_threads, thread_count
 
-PAIR_BYTES = 1 << 19  # rows of one side that are gathered at a time: they stay in the cache
+PAIR_BYTES = 1 << 18  # rows of one side that are gathered at a time: they stay in the cache
+WIDE = 8192  # from so many values on, rows are gathered one by one
+TERMS = 8192  # longer sums OpenBLAS splits among threads of its own
 GRID = 2.0**30
 LOW_31 = 0x7FFFFFFF
 LOW_32 = 0xFFFFFFFF
@@ -28,6 +30,20 @@ def to_similarity(sums: NDArray[np.float64]) -> NDArray[np.float32]:
     """
     grid = np.rint(np.clip(sums, -1.0, 1.0) * GRID) / GRID
     return (grid + 0.0).astype(np.float32)  # + 0.0: no negative zero
+
+
+def row_products(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Inner products of the rows of two arrays (or of one and a vector), summed in their own type.
+
+    Examples
+    --------
+    >>> row_products(np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([1.0, -1.0])).tolist()
+    [-1.0, -1.0]
+    """
+    sums = np.zeros(len(a))
+    for first in range(0, a.shape[1], TERMS):
+        sums += np.vecdot(a[:, first : first + TERMS], b[..., first : first + TERMS])
+    return sums
 
 
 def exact_similarities(
@@ -51,24 +67,32 @@ def exact_similarities(
     left, right = pairs
     count, width = len(left), queries.shape[1]
     out = np.empty(count, np.float32)
-    step = max(1, PAIR_BYTES // (4 * max(1, width)))
+    step = max(1, PAIR_BYTES // (8 * max(1, width)))
     share = max(step, -(-count // thread_count()))
 
     def measure(start: int) -> None:
         # room that is used again and again: fresh memory would cost more than the products
-        a, b = (np.empty((step, width), np.float32) for _ in range(2))
-        products = np.empty((step, width))
+        a, b = (np.empty((step, width)) for _ in range(2))
         for at in range(start, min(start + share, count), step):
             part = slice(at, min(at + step, start + share, count))
-            some = slice(part.stop - at)
-            # "clip" spares a copy; indices are valid
-            np.take(queries, left[part], axis=0, out=a[some], mode="clip")
-            np.take(base, right[part], axis=0, out=b[some], mode="clip")
-            np.multiply(a[some], b[some], out=products[some], dtype=np.float64)
-            out[part] = to_similarity(products[some].sum(axis=1))
+            near, far = a[: part.stop - at], b[: part.stop - at]
+            _gather(queries, left[part], near)
+            _gather(base, right[part], far)
+            out[part] = to_similarity(row_products(near, far))
 
     in_threads(measure, range(0, count, share))
     return out
+
+
+def _gather(
+    rows: NDArray[np.float32], which: NDArray[np.integer], out: NDArray[np.float64]
+) -> None:
+    """Copy some rows into float64 room."""
+    if rows.shape[1] < WIDE:
+        out[:] = rows[which]
+    else:
+        for place, row in enumerate(which.tolist()):
+            out[place] = rows[row]  # without a float32 copy between
 
 
 def best(

@@ -4,13 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from statistics import median
 
-import faiss
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from graphs.neighbors import KnnGraph, knn
 from graphs.neighbors.approximate import IvfIndex
+from graphs.neighbors.faiss_library import faiss
 from graphs.neighbors.recall import RecallSample
 from graphs.neighbors.rows import unit_rows
 from pipeline.benchmarks.images import MODEL, WEIGHTS, has_real_data, synthetic_features

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator
 from statistics import median
 from typing import Final
 
-import faiss
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from graphs.neighbors import knn
+from graphs.neighbors.faiss_library import faiss
 from graphs.neighbors.knn import Engine
 from pipeline.benchmarks.images import has_real_data, prepare, synthetic_features
 from pipeline.benchmarks.other_searches import DESCENT, OTHERS

@@ -6,6 +6,8 @@ from pipeline.benchmarks.direct_modularity import measure_direct_modularity
 from pipeline.benchmarks.graph_files import measure_graph_files
 from pipeline.benchmarks.growth import measure_growth
 from pipeline.benchmarks.neighbor_search import measure_neighbor_search
+from pipeline.benchmarks.neuron_clusters import measure_clustering, measure_shuffles
+from pipeline.benchmarks.permutations import measure_permutations
 from pipeline.benchmarks.result import Benchmark
 from pipeline.benchmarks.search_memory import measure_search_memory
 from pipeline.benchmarks.stage1 import measure_stage1
@@ -21,4 +23,7 @@ BENCHMARKS = {
     "P7": Benchmark("speed-up", 10, "approximate index vs exact", measure_approximate_index),
     "P8": Benchmark("seconds", 60, "the whole demo", measure_demo),
     "P9": Benchmark("excess", 0.2, "exponents above the expected", measure_growth),
+    "C1": Benchmark("seconds", 1, "labels permuted, all layers", measure_permutations),
+    "N1": Benchmark("seconds", 0.2, "clusters of 1,818 neurons", measure_clustering),
+    "N2": Benchmark("seconds", 30, "50 shuffles of two null models", measure_shuffles),
 }

@@ -8,8 +8,8 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from pipeline.console import progress_bar
 from pipeline.options import Machine
+from pipeline.progress import progress_bar
 from pipeline.pruning.criteria import DRAWS, count_scores, score_layers
 from pipeline.pruning.evidence import Evidence
 from pipeline.pruning.subject import Subject

@@ -85,7 +85,7 @@ def open_run(location: Path) -> Subject:
         )
     sets = open_sets(location)
     source = sets[0].run.stage("activations")
-    network, images, features = _options(source["parameters"])
+    network, images, features = recorded_options(source["parameters"])
     data = open_images(network, images)
     classes = len(data.label_names)
     model = load_model(
@@ -119,7 +119,7 @@ def open_run(location: Path) -> Subject:
     )
 
 
-def _options(said: dict[str, Any]) -> tuple[Network, Images, Features]:
+def recorded_options(said: dict[str, Any]) -> tuple[Network, Images, Features]:
     """Read the options of stage 1 from its record."""
     given = said["given"]
     return (

@@ -9,9 +9,10 @@ from graphs.attacked import compare_pairs
 from graphs.errors import GraphError
 from graphs.files import remove_tree
 from graphs.neighbors.knn import check_k
-from pipeline.console import log, plural, progress_bar
+from pipeline.console import log, plural
 from pipeline.figures import caption, find_nearest
 from pipeline.options import Features, Machine, Neighbours, Network, Work
+from pipeline.progress import progress_bar
 from pipeline.studies.attacks.batches import Attack
 from pipeline.studies.attacks.crafting import require_library
 from pipeline.studies.attacks.options import OWN, Attacking, Victims, check_attacking

@@ -1,6 +1,5 @@
 """The folder of a study: the runs it is made of, the tables of its variants, what came out."""
 
-import textwrap
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -15,12 +14,11 @@ from graphs.places import resolve_folder
 from graphs.runs import METRIC_TABLES, MetricTable, holds, versions
 from graphs.schema import TableName
 from graphs.tables import read_frame, write_table
-from pipeline.console import command_line, log
+from pipeline.console import command_line, fill, show_table
 from pipeline.devices import require_writable
 from pipeline.graph_sets import TABLES
 
 FORMAT = "study/1"
-WIDTH = 79  # characters a line on the terminal
 
 
 class StudyFolder:
@@ -164,7 +162,7 @@ class StudyFolder:
                 "figures": files,
             },
         )
-        log.info("\n%s\n", textwrap.fill(reading, WIDTH))
-        log.info("figure   %s", self.figures / f"{self.kind}.png")
-        log.info("table    %s", self.table(self.kind))
+        figure, table = self.figures / f"{self.kind}.png", self.table(self.kind)
+        text = f"\n{fill(reading)}\n\nfigure   {figure}\ntable    {table}"
+        show_table(self.kind, text, reading=reading, figure=figure, file=table)
         return self.root

@@ -18,6 +18,7 @@ from pipeline.data import ImageData, draw_samples
 from pipeline.identity import describe
 from pipeline.opening import open_images, open_network
 from pipeline.options import Machine, Work
+from pipeline.progress import progress_bar
 from pipeline.stage1_activations import check_classes
 from pipeline.studies.folder import StudyFolder
 from pipeline.studies.variants import Variant, measure_variants, quiet
@@ -62,7 +63,11 @@ def measure_passing(
         What the stages raise.
     """
     tables = []
-    with each_note_once():
+    show = (work or Work()).progress
+    with (
+        each_note_once(),
+        progress_bar("networks", len(variants), show=show, unit="networks") as advance,
+    ):
         for place, variant in enumerate(variants):
             log.info("%s (%d of %d)", variant.name, place + 1, len(variants))
             inputs = _digest(variant, data, model)
@@ -74,6 +79,7 @@ def measure_passing(
             for repeat in folder.run(variant.run).glob("variant=*/repeat=*"):
                 remove_tree(repeat / "activations")
             tables.append(found)
+            advance(1)
     return collect(tables)
 
 

@@ -13,11 +13,12 @@ from graphs.row_batches import split_batches
 from graphs.runs import holds
 from graphs.similarity import chance_overlap
 from graphs.tables import read_frame, write_table
-from pipeline.console import log, plural, progress_bar
+from pipeline.console import log, plural
 from pipeline.devices import memory_budget
 from pipeline.figures import save_panels
 from pipeline.graph_sets import GraphSet
 from pipeline.options import Machine, Work
+from pipeline.progress import progress_bar
 from pipeline.studies.folder import StudyFolder
 from pipeline.studies.layer_comparison import Comparison
 from pipeline.studies.similarity_reading import read_pairs

@@ -7,8 +7,9 @@ import pandas as pd
 
 from graphs.schema import COLUMNS
 from pipeline.api import analyze
-from pipeline.console import log, progress_bar
+from pipeline.console import log
 from pipeline.options import Images, Neighbours
+from pipeline.progress import progress_bar
 from pipeline.pruning.folder import PruneFolder
 from pipeline.pruning.parts import Part, find_parts
 from pipeline.pruning.states import measure_accuracy

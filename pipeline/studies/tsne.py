@@ -11,12 +11,13 @@ from graphs.files import digest_json
 from graphs.plots_embedding import draw_samples
 from graphs.runs import holds
 from graphs.tables import read_frame, write_table
-from pipeline.console import log, plural, progress_bar
+from pipeline.console import log, plural
 from pipeline.devices import format_bytes, memory_budget
 from pipeline.figures import save_panels
 from pipeline.graph_sets import GraphSet
 from pipeline.near_names import suggest
 from pipeline.options import Machine, Work
+from pipeline.progress import progress_bar
 from pipeline.studies.folder import StudyFolder
 from pipeline.studies.stored import (
     layer_modularity,

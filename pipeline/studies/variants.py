@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from graphs.files import digest_json, remove_tree
 from graphs.measures import MetricTables, collect
@@ -13,6 +13,7 @@ from pipeline.graph_sets import GraphSet
 from pipeline.measuring import measure_here, measure_on_cluster
 from pipeline.options import Features, Images, Machine, Neighbours, Network, Work
 from pipeline.parallel import open_cluster
+from pipeline.progress import progress_bar, skip_stage, stage
 from pipeline.stage1_activations import dump_activations
 from pipeline.stage2_edges import build_edges
 from pipeline.studies.folder import StudyFolder
@@ -77,12 +78,17 @@ def measure_variants(
     stages = replace(work, force=False)  # the folder was emptied, if that was asked for
     tables: list[MetricTables] = []
     opened: dict[str, Run] = {}
-    for place, variant in enumerate(variants):
-        log.info("%s (%d of %d)", variant.name, place + 1, len(variants))
-        with quiet():
-            run = opened.get(variant.run) or _open(folder, variant, machine, stages)
-            opened[variant.run] = run
-            tables.append(_measure(folder, variant, run, (machine, stages)))
+    many = len(variants) > 1
+    with progress_bar(
+        "variants", len(variants), show=work.progress and many, unit="variants"
+    ) as advance:
+        for place, variant in enumerate(variants):
+            log.info("%s (%d of %d)", variant.name, place + 1, len(variants))
+            with stage(variant.name), quiet():
+                run = opened.get(variant.run) or _open(folder, variant, machine, stages)
+                opened[variant.run] = run
+                tables.append(_measure(folder, variant, run, (machine, stages)))
+            advance(1)
     return collect(tables)
 
 
@@ -112,12 +118,15 @@ def _measure(
     digest = digest_json([variant.name, variant.settings, [item.digests for item in sets]])
     if folder.holds(variant.name, digest):
         remove_tree(run.parts)  # left behind when killed right after the tables were written
+        skip_stage()
         return folder.read(variant.name)
     folder.change(variant.name)
     build_edges(run.root, neighbours=variant.neighbours, machine=machine, work=work)
     with open_cluster(machine, run.root) as cluster:
-        for _ in measure_on_cluster(cluster, sets) if cluster else measure_here(sets):
-            pass
+        count = sum(len(item.layers) for item in sets)
+        with progress_bar("measuring", count, show=work.progress, unit="graphs") as advance:
+            for _ in measure_on_cluster(cluster, sets) if cluster else measure_here(sets):
+                advance(1)
     tables = _named(collect([item.tables() for item in sets]), variant)
     folder.write(variant.name, tables, digest)
     remove_tree(run.parts)
@@ -126,12 +135,11 @@ def _measure(
 
 def _named(tables: MetricTables, variant: Variant) -> MetricTables:
     """Write the variant's name into every table, and its settings into `layers`."""
-    return MetricTables(
-        layers=tables.layers.assign(variant=variant.name, **variant.settings),
-        classes=tables.classes.assign(variant=variant.name),
-        communities=tables.communities.assign(variant=variant.name),
-        nodes=tables.nodes.assign(variant=variant.name),
-    )
+    named = {
+        table.name: getattr(tables, table.name).assign(variant=variant.name)
+        for table in fields(MetricTables)
+    }
+    return MetricTables(**named | {"layers": named["layers"].assign(**variant.settings)})
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """One epoch of training."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -90,10 +91,13 @@ def set_up(
     )
 
 
-def run_epoch(training: Training, epoch: int) -> EpochRecord:
+def run_epoch(
+    training: Training, epoch: int, *, advance: Callable[[int], None] = lambda _: None
+) -> EpochRecord:
     """Train for one epoch and test.
 
-    Everything random in it is seeded by the recipe's seed and the epoch's number.
+    Everything random in it is seeded by the recipe's seed and the epoch's number. `advance` is told
+    how many images were learnt from.
 
     Raises
     ------
@@ -108,7 +112,7 @@ def run_epoch(training: Training, epoch: int) -> EpochRecord:
         group["lr"] = recipe.lr_at(epoch)
     torch.manual_seed(recipe.seed_of(epoch))
     try:
-        loss, accuracy = _train_once(training)
+        loss, accuracy = _train_once(training, advance)
     except torch.cuda.OutOfMemoryError as error:
         raise ResourceError(
             f"the memory of {device} is too small for batches of {recipe.batch_size}",
@@ -135,7 +139,7 @@ def run_epoch(training: Training, epoch: int) -> EpochRecord:
     )
 
 
-def _train_once(training: Training) -> tuple[float, float]:
+def _train_once(training: Training, advance: Callable[[int], None]) -> tuple[float, float]:
     model, optimizer, scaler = training.model, training.optimizer, training.scaler
     batches, device = training.train_batches, training.train_batches.device
     half = torch.float16 if scaler.is_enabled() else torch.bfloat16
@@ -164,4 +168,5 @@ def _train_once(training: Training) -> tuple[float, float]:
         scaler.update()
         total += loss.detach().double() * len(labels)
         correct += (logits.detach().argmax(dim=1) == labels).sum()
+        advance(len(labels))
     return float(total) / count, int(correct) / count

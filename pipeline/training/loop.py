@@ -8,14 +8,13 @@ from typing import Any
 
 import pandas as pd
 import torch
-from rich.console import Console
-from rich.progress import Progress
 from torch import nn
 
 from graphs.errors import DataError, RunError
 from graphs.files import replacing, sweep
 from pipeline.data import ImageData
 from pipeline.devices import require_disk, require_writable
+from pipeline.progress import progress_bar
 from pipeline.training import checkpoints
 from pipeline.training.distillation import Teacher
 from pipeline.training.epochs import Training, run_epoch, set_up
@@ -114,18 +113,19 @@ def train(
     resumed_from = len(records)
     about = {**_describe(train_data, plan), "architecture": dict(architecture or {})}
     devices = [place] if place.type == "cuda" else []
-    console = Console(stderr=True)
+    images = len(training.train_batches.labels)
     # The caller's random streams go on as if nothing had been drawn here.
     with (
         torch.random.fork_rng(devices=devices),
-        Progress(console=console, disable=not (progress and console.is_terminal)) as bar,
+        progress_bar(
+            "training", (plan.epochs - resumed_from) * images, show=progress, unit="images"
+        ) as bar,
     ):
-        task = bar.add_task("training", total=plan.epochs, completed=resumed_from)
         for epoch in range(resumed_from, plan.epochs):
-            records.append(run_epoch(training, epoch))
+            bar.tell(_describe_epoch(epoch, plan.epochs, records))
+            records.append(run_epoch(training, epoch, advance=bar))
             keep = bool(checkpoint_every) and (epoch + 1) % (checkpoint_every or 1) == 0
             _save_epoch(training, out, records, identity=identity, about=about, keep=keep)
-            bar.update(task, completed=epoch + 1, description=_describe_epoch(records[-1]))
             if on_epoch is not None:
                 on_epoch(records[-1])
     return _finish(training, out, records, about=about, resumed_from=resumed_from)
@@ -248,5 +248,6 @@ def _describe(data: ImageData, recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _describe_epoch(record: EpochRecord) -> str:
-    return f"loss {record.train_loss:.3f}, test accuracy {record.test_accuracy:.2%}"
+def _describe_epoch(epoch: int, epochs: int, records: list[EpochRecord]) -> str:
+    reached = f", {100 * records[-1].test_accuracy:.1f} % right" if records else ""
+    return f"epoch {epoch + 1}/{epochs}{reached}"

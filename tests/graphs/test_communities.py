@@ -239,3 +239,12 @@ def test_series():
 def test_partitions_of_other_nodes_are_refused(function, other):
     with pytest.raises(GraphError, match="cannot be compared; give two partitions of the same"):
         function([0, 1], other)
+
+
+def test_what_overlaps_too_little_is_not_matched():
+    # 1 keeps a node of 0's four, Jaccard 1/4; the rest of 0 is 2 of 4.
+    previous, current = [0, 0, 0, 0, 1, 1], [5, 5, 6, 7, 6, 6]
+    assert match_communities(previous, current).tolist() == [0, 0, 1, 2, 1, 1]
+    apart = [0] * 5 + [1] * 5, [0, 0, 0, 1, 1] * 2
+    assert match_communities(*apart, threshold=3 / 8).tolist() == [0, 0, 0, 2, 2] * 2
+    assert match_communities(*apart, threshold=0.376).tolist() == [2, 2, 2, 3, 3] * 2

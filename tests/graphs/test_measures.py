@@ -9,7 +9,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from graphs.errors import GraphError
-from graphs.measures import collect, measure_dynamic_graph, measure_layer
+from graphs.measures import collect, follow, measure_dynamic_graph, measure_layer
 from graphs.neighbors.knn_graph import KnnGraph
 from graphs.snapshots import DynamicGraph, Snapshot
 
@@ -30,15 +30,33 @@ COLUMNS = {
     | {"modularity_leiden": "float64", "nmi": "float64", "ami": "float64", "ari": "float64"}
     | {"assortativity": "float64", "mutual_fraction": "float64"}
     | {"clipped": "int64", "zero_rows": "int32", "recall": "float64", "recall_error": "float64"}
-    | {"project": "int32", "project_q_shift": "float64"},
+    | {"project": "int32", "project_q_shift": "float64"}
+    | {"modularity_null_mean": "float64", "modularity_null_sd": "float64"}
+    | {"modularity_z": "float64", "modularity_p": "float64"}
+    | {"modularity_low": "float64", "modularity_high": "float64"}
+    | {"leiden_null_mean": "float64", "leiden_null_sd": "float64", "leiden_z": "float64"},
     "classes": WHERE | {"class": "int32", "class_name": "str"} | PARTITION,
+    "class_pairs": WHERE
+    | {"class_a": "int32", "class_a_name": "str", "class_b": "int32", "class_b_name": "str"}
+    | {"observed": "float64", "expected": "float64", "excess": "float64", "z": "float64"},
     "communities": WHERE
     | {"community": "int32"}
     | PARTITION
     | {"matched": "int32", "majority_class": "int32", "majority_class_name": "str"},
     "nodes": WHERE
     | {"node": "int32", "community": "int32", "degree": "int32", "strength": "float64"}
-    | {"own_class_weight": "float64", "core_number": "int32", "matched": "int32"},
+    | {"own_class_weight": "float64", "core_number": "int32", "matched": "int32"}
+    | {"participation": "float64"},
+}
+# of several layers
+THROUGH_DEPTH = {
+    "layers": COLUMNS["layers"]
+    | {"nmi_previous": "float64", "ami_previous": "float64", "ari_previous": "float64"},
+    "flows": WHERE
+    | {"community": "int32", "matched": "int32", "next_layer_index": "int32", "next_layer": "str"}
+    | {"next_community": "int32", "next_matched": "int32", "count": "int32", "jaccard": "float64"},
+    "events": WHERE
+    | {"event": "str", "matched": "int32", "size": "int32", "others": "str", "jaccard": "float64"},
 }
 
 
@@ -218,10 +236,10 @@ def test_whole_series_equals_layer_by_layer(digits):
             )
         )
         previous = parts[-1].matched
-    together = collect(parts)
-    for table in COLUMNS:
+    together = follow(parts)
+    for table, columns in (COLUMNS | THROUGH_DEPTH).items():
         pd.testing.assert_frame_equal(getattr(whole, table), getattr(together, table))
-        assert kinds(getattr(whole, table)) == COLUMNS[table]
+        assert kinds(getattr(whole, table)) == columns
     assert whole.layers["layer"].tolist() == ["a", "b", "c"]
     assert len(whole.classes) == 30
     assert len(whole.nodes) == 900

@@ -95,6 +95,42 @@ def test_one_line_of_one_repeat_needs_no_legend_and_has_no_band(ax):
     assert drawn(ax)[0].get_ydata().tolist() == [0.1, 0.5]
 
 
+def with_chance(table):
+    """The columns of intervals and permuted labels."""
+    q = table["modularity"]
+    return table.assign(
+        modularity_low=q - 0.05,
+        modularity_high=q + 0.03,
+        modularity_null_mean=-0.01 * (1 + table["layer_index"]),
+        modularity_null_sd=0.02,
+    )
+
+
+def heights(band):
+    return band.get_paths()[0].vertices[:, 1]
+
+
+def test_one_repeat_has_its_interval_and_what_permuted_labels_give(ax):
+    plot_curve(with_chance(layer_table({"clean": [0.1, 0.5]}, repeats=1)), ax)
+    interval, null = [band for band in ax.collections if len(band.get_paths())][-2:]
+    assert (heights(interval).min(), heights(interval).max()) == pytest.approx((0.05, 0.53))
+    assert (heights(null).min(), heights(null).max()) == pytest.approx((-0.02 - 0.04, -0.01 + 0.04))
+    assert drawn(ax)[1].get_ydata().tolist() == [-0.01, -0.02]
+    assert texts(ax.get_legend()) == [
+        "Q and its 95 % interval (bootstrap over samples)",
+        "labels permuted (mean ± 2 SD)",
+    ]
+
+
+def test_several_repeats_keep_their_band_and_several_lines_have_no_null(ax):
+    plot_curve(with_chance(layer_table({"clean": [0.1, 0.5]})), ax)
+    assert texts(ax.get_legend()) == ["mean ± SD, 3 repeats", "labels permuted (mean ± 2 SD)"]
+    assert len([band for band in ax.collections if len(band.get_paths())]) == 2
+    two = plot_curve(with_chance(layer_table()), Figure().subplots())
+    assert texts(two.get_legend()) == ["clean", "pgd"]
+    assert len(drawn(two)) == 2
+
+
 def test_few_layers_are_named_many_are_numbered(ax):
     plot_curve(layer_table(), ax)
     assert [label.get_text() for label in ax.get_xticklabels()] == [f"layer{i}" for i in range(4)]

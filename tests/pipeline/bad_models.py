@@ -150,3 +150,21 @@ def returns_none():
 
 def wants_argument(depth):
     return Net(depth)
+
+
+class Gated(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gate, self.value, self.head = nn.Linear(64, 8), nn.Linear(64, 8), nn.Linear(8, 10)
+
+    def forward(self, x):
+        x = x.flatten(1)
+        return self.head(torch.sigmoid(self.gate(x)) * self.value(x))
+
+
+def gated():
+    return Gated()
+
+
+def no_weights():
+    return nn.Sequential(nn.Flatten(), nn.ReLU())

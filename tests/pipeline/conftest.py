@@ -69,6 +69,17 @@ def weights(path, change):
     torch.save(state, path)
 
 
+def spoil(state, name):
+    state[name][0, 0, 0, 0] = float("nan")
+
+
+def emptied(path):
+    state = load_model("mlp", input_shape=(1, 8, 8)).state_dict()
+    for name in ("net.3.weight", "net.5.weight"):
+        state[name].zero_()
+    torch.save(state, path)
+
+
 def whole_model(path):
     torch.save(load_model("resnet8", input_shape=(1, 8, 8)), path)
 
@@ -92,6 +103,7 @@ BUILDERS = {
     "lengths.npz": lambda path: npz(path, y=np.zeros(COUNT - 1, int)),
     "nan.npz": lambda path: npz(path, x=nan_image()),
     "fractions.npz": lambda path: npz(path, y=np.linspace(0, 1, COUNT)),
+    "odd.npz": lambda path: npz(path, x=np.zeros((COUNT, 1, 7, 7))),
     "cut.npz": lambda path: (npz(path), cut(path, 1000)),
     "text.npz": lambda path: path.write_text("not an archive"),
     "empty": lambda path: path.mkdir(),
@@ -104,6 +116,8 @@ BUILDERS = {
     "shape.pt": lambda path: weights(path, lambda s: s.update({"linear.bias": torch.ones(7)})),
     "good.pt": lambda path: weights(path, lambda state: None),
     "halved.pt": lambda path: weights(path, lambda s: s.update({k: v / 2 for k, v in s.items()})),
+    "not-a-number.pt": lambda path: weights(path, lambda s: spoil(s, "layer1.0.conv1.weight")),
+    "emptied.pt": emptied,
     "cut.pt": lambda path: (weights(path, lambda state: None), cut(path, 3000)),
     "whole-model.pt": whole_model,
     "no-tensors.pt": lambda path: torch.save({"epoch": 3}, path),
@@ -185,3 +199,9 @@ def disk(tmp_path):
 
     yield place, leave
     subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@pytest.fixture(autouse=True)
+def brief_rounds(monkeypatch):
+    """Time networks for a moment only: tests assert no time."""
+    monkeypatch.setattr("pipeline.pruning.latency.ROUND_SECONDS", 0.001)

@@ -25,7 +25,15 @@ from pipeline.benchmarks.setting import DATA_VARIABLE, Case, Measured, Note, Set
 from pipeline.benchmarks.table import HEADER, row_lines
 from pipeline.console import log
 
-FAST = ["P1", "P2", "P3", "P4", "P5", pytest.param("P6", marks=pytest.mark.slow), "P9"]
+FAST = [
+    "P1",
+    "P2",
+    "P3",
+    "P4",
+    "P5",
+    pytest.param("P6", marks=pytest.mark.slow),
+    *"P9 C1 N1 N2".split(),
+]
 FACTS = {"id", "what", "value", "target", "reached", "unit", "rounds", "low", "high", "seconds"}
 
 

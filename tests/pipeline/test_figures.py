@@ -50,7 +50,9 @@ def test_figures_are_drawn_the_same_twice(tmp_path, published):
     curve = find_published(published, PARAMETERS)
     for name in ("a", "b"):
         names = draw_figures(tmp_path / name, found, PARAMETERS, published=curve)
-    assert sorted(names) == ["classes.png", "classes.svg", "curve.png", "curve.svg"]
+    kinds = ("png", "svg")
+    drawn = ("class-pairs", "classes", "curve")
+    assert sorted(names) == [f"{name}.{kind}" for name in drawn for kind in kinds]
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
     title = "resnet18, cifar10-exact/a.parquet  ·  60 samples, k = 3"

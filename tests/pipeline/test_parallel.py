@@ -275,6 +275,27 @@ def test_tasks_of_a_cluster(joined, sent_by_value):
     assert ray.is_initialized()
 
 
+def linger(seconds):
+    time.sleep(seconds)
+
+
+def test_what_nobody_waits_for_is_cancelled(joined, sent_by_value):
+    lingering = []
+
+    def start(seconds):
+        lingering.append(cluster.submit(linger, seconds))
+        return [lingering[-1]]
+
+    with open_cluster(ON_RAY) as cluster:
+        starts = [lambda seconds=seconds: start(seconds) for seconds in (0, 600)]
+        results = cluster.collect(starts, limit=2)
+        next(results)
+    # `results` is still there: cancelling does not wait for Python to free it
+    with pytest.raises((ray.exceptions.TaskCancelledError, ray.exceptions.WorkerCrashedError)):
+        ray.get(lingering[1], timeout=60)
+    assert list(results) == []
+
+
 def test_work_whose_process_dies_every_time(joined, sent_by_value):
     with (
         open_cluster(ON_RAY) as cluster,

@@ -26,7 +26,7 @@ from pipeline.stage3_communities import measure_graphs
 
 NETWORK = Network(model="resnet8")
 IMAGES = Images(samples=120, repeats=2)
-TABLES = ("layers", "classes", "communities", "nodes")
+TABLES = ("layers", "classes", "class_pairs", "communities", "nodes", "samples")
 
 
 def contents(folder):
@@ -260,6 +260,44 @@ def test_memory_and_dtype_and_pooling(tmp_path):
     labels = pd.read_parquet(small / "variant=clean/repeat=0/nodes.parquet")["label"]
     graph = knn(rows[0:150], 3)
     assert float(modularity(graph.indices, graph.weights, labels)) == pytest.approx(q[0])
+
+
+def test_chance_and_samples_are_told_and_written(run_folder, tmp_path, caplog):
+    out = tmp_path / "told"
+    shutil.copytree(run_folder, out)
+    layers = pd.read_parquet(out / "metrics/layers.parquet")
+    assert layers["modularity_p"].between(1 / 201, 1).all()
+    assert (layers["modularity_low"] < layers["modularity"]).all()
+    assert (layers["modularity"] < layers["modularity_high"]).all()
+    assert layers["leiden_z"].isna().all()
+    pairs = pd.read_parquet(out / "metrics/class_pairs.parquet")
+    same = pairs.loc[pairs["class_a"] == pairs["class_b"]]
+    classes = pd.read_parquet(out / "metrics/classes.parquet")
+    np.testing.assert_allclose(
+        same["observed"] - same["expected"], classes["modularity_term"], atol=1e-12
+    )
+    with caplog.at_level(logging.INFO, "stratagraph"):
+        measure_graphs(out)  # nothing to do: told all the same
+    text = " ".join(caplog.text.split())
+    assert "Q is above that of 200 permutations of the labels" in text
+    assert "pairs of classes are apart in the last layer, layer3.0" in text
+    assert "of 240 samples" in text
+
+
+def test_rewiring_is_asked_for(small_run):
+    before = files(small_run)
+    measure_graphs(small_run, outputs=Outputs(rewirings=2))
+    layers = pd.read_parquet(small_run / "metrics/layers.parquet")
+    z = (layers["modularity_leiden"] - layers["leiden_null_mean"]) / layers["leiden_null_sd"]
+    np.testing.assert_allclose(layers["leiden_z"], z)
+    assert Run(small_run).stage("communities")["parameters"]["rewirings"] == 2
+    assert Run(small_run).stage("communities")["parameters"]["permutations"] == 200
+    name = Path("metrics/samples.parquet")
+    samples = pd.read_parquet(small_run / name)
+    assert before.keys() == files(small_run).keys()
+    measure_graphs(small_run)
+    assert files(small_run)[name][0] == before[name][0]
+    assert len(samples) == 60
 
 
 def die(*_, **__):

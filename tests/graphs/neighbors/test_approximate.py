@@ -4,13 +4,13 @@ import os
 import subprocess
 import sys
 
-import faiss
 import numpy as np
 import pytest
 
 from graphs.errors import GraphError, ResourceError
 from graphs.neighbors import knn
 from graphs.neighbors.approximate import HnswIndex, IvfIndex, index_bytes
+from graphs.neighbors.faiss_library import faiss
 from graphs.neighbors.index_search import index_knn
 from graphs.neighbors.recall import Recall, RecallSample, cheapest, kth_similarity
 from graphs.neighbors.rows import unit_rows

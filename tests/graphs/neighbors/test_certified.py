@@ -89,6 +89,12 @@ def test_hard_cases_equal_the_reference(precision, name, kind):
     assert_reference(knn(x, 4, engine="certified"), x, 4)
 
 
+@pytest.mark.parametrize("n", [33, 513, 1030])
+def test_rows_that_do_not_fill_their_tiles(precision, n):
+    x = features(n, 515)  # a kernel that takes 32 values at a time reads beyond a row's end
+    assert_reference(knn(x, 3, engine="certified"), x, 3)
+
+
 def test_rows_that_cannot_be_told_apart_are_recomputed(precision):
     x = 1 + 1e-6 * np.random.default_rng(0).normal(size=(600, 700)).astype(np.float32)
     graph = knn(x, 3, engine="certified")

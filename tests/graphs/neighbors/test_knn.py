@@ -243,7 +243,7 @@ def test_features_that_are_not_finite_are_refused(engine, bad):
 
 
 def test_cuda_without_a_gpu_is_an_error():
-    import faiss
+    from graphs.neighbors.faiss_library import faiss
 
     if faiss.get_num_gpus():
         pytest.skip("this machine has a GPU")
@@ -259,7 +259,7 @@ class Resources:
 @pytest.fixture
 def small_gpu(monkeypatch):
     """FAISS as on a GPU with room for `limit` base rows."""
-    import faiss
+    from graphs.neighbors.faiss_library import faiss
 
     def install(limit):
         def knn_gpu(

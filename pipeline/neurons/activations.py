@@ -1,0 +1,73 @@
+"""What hidden neurons put out for a sample of images."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pipeline.data import ImageData
+from pipeline.hooks import capture
+from pipeline.training.batches import Batches
+from pipeline.training.evaluation import fit_model
+
+BATCH = 1000
+
+
+def neuron_activations(
+    model: nn.Module,
+    data: ImageData,
+    layers: Sequence[str],
+    *,
+    samples: int = 5000,
+    rectify: bool = False,
+    seed: int = 0,
+    device: torch.device | None = None,
+) -> dict[str, NDArray[np.float32]]:
+    """Collect what the neurons of some layers put out.
+
+    Parameters
+    ----------
+    model : Module
+        Left as it was.
+    data : ImageData
+        Where images are drawn from.
+    layers : sequence of str
+        Names of linear or convolutional layers. A channel's map becomes its mean absolute value.
+    samples : int
+        Images to draw, at most all.
+    rectify : bool
+        Take what a ReLU makes of the outputs (Filan et al. 2021) instead of the outputs themselves
+        (Hod et al. 2021).
+    seed : int
+        Of the drawing.
+    device : torch.device, optional
+        By default the CPU.
+
+    Returns
+    -------
+    dict of str to ndarray of float32, shape (samples, units)
+        In the order of `layers`.
+
+    Raises
+    ------
+    LayerError
+        When there is no such layer.
+    ModelError
+        When the network does not fit the images.
+    """
+    place = device or torch.device("cpu")
+    memory_format = fit_model(model, data, device=place)
+    generator = np.random.default_rng(seed)
+    chosen = np.sort(generator.permutation(len(data))[:samples])
+    batches = Batches.of(data, place)
+    found: dict[str, list[Tensor]] = {name: [] for name in layers}
+    with capture(model, list(layers)) as captured:
+        for images, _ in batches.iterate(torch.from_numpy(chosen), BATCH):
+            model(images.contiguous(memory_format=memory_format))
+            for name in layers:
+                output = captured.outputs[name]
+                output = output.clamp(min=0) if rectify else output
+                found[name].append(output if output.ndim == 2 else output.flatten(2).abs().mean(2))
+    return {name: torch.cat(parts).cpu().numpy() for name, parts in found.items()}
