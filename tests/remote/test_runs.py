@@ -19,6 +19,7 @@ from pipeline.cli import main
 from pipeline.devices import require_disk, require_writable, run_folder
 from pipeline.export_command import export_graphs
 from pipeline.options import Images, Neighbours, Network, Work
+from pipeline.report_command import write_report
 from pipeline.run import run_stages
 from pipeline.stage1_activations import dump_activations
 from pipeline.stage2_edges import build_edges
@@ -207,6 +208,15 @@ def test_graphs_are_exported_to_a_url_and_from_one(remote, local, bucket, store,
         assert check_gephi(path) == []
     union = nx.read_graphml(tmp_path / "from" / "clean-r0_union.graphml.gz")
     assert union.number_of_nodes() == 60
+
+
+@pytest.mark.slow
+def test_a_page_is_made_and_replaced_at_a_url(fresh, bucket, store):
+    for _ in range(2):
+        assert str(write_report(fresh)) == f"{fresh}/report.html"
+    page = contents(store, fresh)["report.html"][1].decode()
+    assert '<div class="graph"' in page
+    assert f"stratagraph plan {fresh}" in page
 
 
 def test_a_local_folder_may_be_a_file_url(tmp_path, command):
