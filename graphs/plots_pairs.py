@@ -5,7 +5,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from graphs.class_pairs import APART, pair_curves, separation_table
+from graphs.class_pairs import APART, SURE, pair_curves, separation_table
 from graphs.errors import TableError
 from graphs.plot_axes import label_layers, new_axes, shorten
 
@@ -79,5 +79,7 @@ def plot_class_pairs(
     ax.tick_params(axis="y", rotation=0, length=0)
     ax.tick_params(axis="x", length=0)
     label_layers(ax, class_pairs, offset=0.5)
-    ax.set_xlabel(f"{ax.get_xlabel()}  (dot: apart, less than {APART:g} times chance)")
+    ax.set_xlabel(
+        f"{ax.get_xlabel()}  (dot: apart, less than {APART:g} times chance and z < {SURE:g})"
+    )
     return ax

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from graphs.cards import card
 from graphs.errors import GraphError
 from graphs.neighbors.knn_graph import KnnGraph
 
@@ -101,6 +102,21 @@ class Snapshot:
         """What messages call the layer: ``layer 3 (layer1.2)``."""
         return _title(self.layer_index, self.layer)
 
+    def _repr_html_(self) -> str:
+        rows = [*self.figures().items()]
+        if self.clipped:
+            rows.append(("links with a negative similarity, left out", self.clipped))
+        return card(f"Graph of {self.title}", rows)
+
+    def figures(self) -> dict[str, float]:
+        """Size of the graph in figures: ``nodes``, ``edges``, ``weight``, ``isolated nodes``."""
+        return {
+            "nodes": self.n_nodes,
+            "edges": len(self.edges),
+            "weight": float(self.weights.sum()),
+            "isolated nodes": self.n_nodes - len(np.unique(self.edges)),
+        }
+
     @cached_property
     def graph(self) -> igraph.Graph:
         """The igraph graph, weights in the edge attribute ``weight``."""
@@ -148,6 +164,19 @@ class DynamicGraph:
     def labels(self) -> NDArray[np.int32]:
         """Class of every node, shape (n,)."""
         return self.nodes["label"].to_numpy(np.int32)
+
+    def _repr_html_(self) -> str:
+        columns = ["edges", "weight", "isolated nodes"]
+        rows = [
+            [snapshot.layer_index, snapshot.layer, *(sizes[name] for name in columns)]
+            for snapshot in self.snapshots
+            for sizes in [snapshot.figures()]
+        ]
+        title = (
+            f"Dynamic graph {self.name}: {self.n_nodes:,} nodes, {len(rows)} layers, "
+            f"{self.nodes['label'].nunique()} classes"
+        )
+        return card(title, rows, headers=["", "layer", *columns])
 
     @classmethod
     def from_knn(

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from torch import nn
 
+from graphs.cards import card
 from graphs.curves import TOLERANCE
 from graphs.errors import DataError, GraphError, ModelError, ResourceError
 from graphs.export import export_dynamic
@@ -19,14 +20,16 @@ from graphs.neighbors import Device, KnnGraph, Metric
 from graphs.neighbors.knn import Engine, check_k, check_search
 from graphs.places import resolve_folder
 from graphs.plots import plot_classes, plot_curve
+from graphs.plots_flow import plot_flow
 from graphs.plots_pairs import plot_class_pairs
 from graphs.samples import sample_table
 from graphs.snapshots import DynamicGraph
-from pipeline.console import log
+from pipeline.console import log, plural
 from pipeline.data import ImageData, draw_samples, from_arrays
 from pipeline.data.sampling import Sampling
 from pipeline.devices import format_bytes, parse_bytes, resolve_device
 from pipeline.dumping import check_values, node_frame
+from pipeline.figures import inline_svg
 from pipeline.forward import Forward
 from pipeline.hooks import resolve_layers
 from pipeline.layer_info import LayerInfo, Pool
@@ -39,7 +42,7 @@ from pipeline.pruning.planning import make_plan
 from pipeline.pruning.rules import Rule, RuleName
 from pipeline.pruning.subject import open_analyzed
 from pipeline.stage1_activations import VARIANT, check_classes
-from pipeline.summary import curve_table, paragraphs
+from pipeline.summary import curve_rows, curve_table, paragraphs
 from pipeline.tracing import evaluating
 
 if TYPE_CHECKING:
@@ -80,8 +83,10 @@ class Analysis:
     model: nn.Module
     input_shape: tuple[int, ...]
 
-    def plot(self, what: Literal["curve", "classes", "class_pairs"] = "curve") -> "Axes":
+    def plot(self, what: Literal["curve", "classes", "class_pairs", "flow"] = "curve") -> "Axes":
         """Draw the modularity curve, its terms by class and layer, or links between classes.
+
+        ``"flow"`` draws how the samples of the first repeat flow through Leiden communities.
 
         Raises
         ------
@@ -94,8 +99,13 @@ class Analysis:
             return plot_classes(self.classes)
         if what == "class_pairs":
             return plot_class_pairs(self.class_pairs)
+        if what == "flow":
+            flows, communities = (
+                table[table["repeat"] == 0] for table in (self.flows, self.communities)
+            )
+            return plot_flow(flows, communities, classes=dict(enumerate(self.label_names)))
         raise GraphError(
-            f"there is no figure {what!r}", "choose 'curve', 'classes' or 'class_pairs'"
+            f"there is no figure {what!r}", "choose 'curve', 'classes', 'class_pairs' or 'flow'"
         )
 
     def plan(
@@ -145,6 +155,24 @@ class Analysis:
                 seed=seed,
             )
         return files
+
+    def _repr_html_(self) -> str:
+        shown = {"modularity": "Q", "spread": "sd", "z": "z", "communities": "communities"}
+        rows = curve_rows(self.layers)
+        there = [name for name in shown if name in rows[0]]
+        picture = inline_svg(lambda ax: plot_curve(self.layers, ax), size=(7.0, 3.6))
+        repeats, samples = len(self.graphs), self.graphs[0].n_nodes
+        return card(
+            f"{plural(len(rows), 'layer')}, {samples:,} samples x {plural(repeats, 'repeat')}, "
+            f"{len(self.label_names)} classes",
+            [
+                [row["layer_index"], row["layer"], *(_figure(name, row[name]) for name in there)]
+                for row in rows
+            ],
+            headers=["", "layer", *(shown[name] for name in there)],
+            notes=paragraphs(self.layers, self.class_pairs, self.samples),
+            picture=picture,
+        )
 
     def __str__(self) -> str:
         told = paragraphs(self.layers, self.class_pairs, self.samples)
@@ -232,7 +260,7 @@ def analyze(
         chosen = resolve_layers(model, layers, images.images([0]))
         _check_memory(chosen, pool, samples, budget)
         forward = Forward.prepare(model, images, chosen, memory=budget, device=target, pool=pool)
-        tables, samples, graphs, lists = [], [], [], []
+        tables, per_sample, graphs, lists = [], [], [], []
         for repeat, indices in enumerate(draw.indices):
             values, nodes = _gather(forward, indices)
             found = tuple(
@@ -251,7 +279,7 @@ def analyze(
             graph = DynamicGraph.from_knn(found, nodes, layers=names, name=f"{VARIANT}-r{repeat}")
             tables.append(measure_dynamic_graph(graph, found, repeat=repeat, seed=seed))
             class_names = dict(enumerate(images.label_names))
-            samples.append(
+            per_sample.append(
                 sample_table(found, nodes, names, class_names=class_names, repeat=repeat)
             )
             graphs.append(graph)
@@ -263,7 +291,7 @@ def analyze(
         class_pairs=all_tables.class_pairs,
         communities=all_tables.communities,
         nodes=all_tables.nodes,
-        samples=pd.concat(samples, ignore_index=True),
+        samples=pd.concat(per_sample, ignore_index=True),
         flows=all_tables.flows,
         events=all_tables.events,
         graphs=tuple(graphs),
@@ -272,6 +300,11 @@ def analyze(
         model=model,
         input_shape=tuple(images.input_shape),
     )
+
+
+def _figure(name: str, value: object) -> object:
+    """Round what is no share of one to whole numbers."""
+    return round(float(str(value))) if name in ("z", "communities") else value
 
 
 def _as_images(data: ImageData | tuple[Any, Any]) -> ImageData:

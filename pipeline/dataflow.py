@@ -1,8 +1,10 @@
-"""Which steps of a computation does everything pass through? Read off autograd's graph."""
+"""Which way do data go through a computation? Read off autograd's graph."""
 
 from collections.abc import Collection
 
 from torch.autograd.graph import Node
+
+CONCATENATIONS = ("CatBackward", "StackBackward")
 
 
 def on_every_path(output: Node, sources: Collection[Node]) -> set[Node] | None:
@@ -50,6 +52,50 @@ def on_every_path(output: Node, sources: Collection[Node]) -> set[Node] | None:
             ends = (position[n] for n, _ in node.next_functions if n in position)
             farthest = max(farthest, max(ends, default=0))
     return passed
+
+
+def side_branches(output: Node, sources: Collection[Node]) -> list[set[Node]]:
+    """Find the branches that data go around and that join them again, value by value.
+
+    Parameters
+    ----------
+    output, sources
+        As in `on_every_path`.
+
+    Returns
+    -------
+    list of set of Node
+        For each step that takes data in several ways, and for each way, the steps that only this
+        way has. Concatenation is no such step: a branch that gives what it is given is one more
+        copy there, not twice the data.
+
+    Examples
+    --------
+    >>> import torch
+    >>> x = torch.ones(1, requires_grad=True) * 1
+    >>> inner = x.relu()
+    >>> side_branches((x + inner).grad_fn, [x.grad_fn]) == [{inner.grad_fn}]
+    True
+    """
+    order = _topological(output, sources)
+    place = {node: index for index, node in enumerate(order)}
+    above: dict[Node, int] = {}  # what a step depends on, itself included, as the bits of a number
+    found = []
+    for node in reversed(order):
+        before = list(dict.fromkeys(n for n, _ in node.next_functions if n in place))
+        before = [] if node in sources else before
+        above[node] = 1 << place[node]
+        for one in before:
+            above[node] |= above[one]
+        if len(before) < 2 or node.name().startswith(CONCATENATIONS):
+            continue
+        for one in before:
+            others = 0
+            for other in before:
+                others |= above[other] if other is not one else 0
+            own = above[one] & ~others
+            found.append({step for step in order if own >> place[step] & 1})
+    return [branch for branch in found if branch]
 
 
 def _topological(output: Node, sources: Collection[Node]) -> list[Node]:

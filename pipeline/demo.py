@@ -13,6 +13,8 @@ from pipeline.console import fill, log
 from pipeline.figures import save_figure
 from pipeline.options import Flag, Images, Network, Work
 from pipeline.progress import stage
+from pipeline.report_command import NAME as PAGE
+from pipeline.report_command import write_report
 from pipeline.run import run_stages
 from pipeline.summary import reading
 from pipeline.train_command import train_network
@@ -37,7 +39,7 @@ def demo(
     Parameters
     ----------
     out
-        Folder for the two runs, their weights and a figure of both curves.
+        Folder for the two runs, their weights, a figure of both curves and a page to look at.
     force
         Begin anew.
     progress
@@ -72,6 +74,7 @@ def demo(
         plot_curve(both, ax).set_title("Handwritten digits", loc="left")
 
     save_figure(out / "curves", draw, size=(7.0, 4.2))
+    write_report(*(out / model for model in MODELS), out=out / PAGE)
     sys.stdout.write(_story(out, curves))
     return out
 
@@ -85,6 +88,7 @@ def _story(out: Path, curves: list[pd.DataFrame]) -> str:
             "",
             *lines,
             "",
+            f"page     {out}/{PAGE} (open it in a browser)",
             f"figure   {out}/curves.png",
             f"tables   {out}/{model}/metrics/*.parquet (pandas.read_parquet)",
             f"graphs   {out}/{model}/exports/*.graphml, *.gexf (Gephi: File > Open)",

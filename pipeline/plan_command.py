@@ -81,17 +81,20 @@ def plan_pruning(
     subject = _open(run, alone)
     place = resolve_device(device)
     if goal.criterion == "all":
-        return compare_criteria(subject, goal.budgets()[0], path.parent, seed=seed, device=place)
+        budget = next(iter(goal.budgets()), None)
+        return compare_criteria(subject, budget, path.parent, seed=seed, device=place)
     choice = _choose(subject, goal, draws=draws, seed=seed, device=place)
     surgery = goal.surgery or ("depth" if goal.stages else "identity")
     plan = make_plan(subject, choice, surgery=surgery, device=place, seed=seed)
+    if path.exists():
+        log.warning("the plan %s is replaced", path)
     write_plan(plan, path)
     show_table("plan", show_plan(plan), kept=plan.kept, removed=plan.removed)
     return path
 
 
 def _require_plan_or_nothing(path: Path) -> None:
-    """Replace no file but an earlier plan, and say so."""
+    """Replace no file but an earlier plan."""
     if not path.exists():
         return
     try:
@@ -101,7 +104,6 @@ def _require_plan_or_nothing(path: Path) -> None:
             f"{path} is there already and is no plan of this version",
             "choose another --out, or remove it",
         ) from error
-    log.warning("the plan %s is replaced", path)
 
 
 def _open(run: Path | None, alone: Alone) -> Subject:

@@ -1,6 +1,6 @@
 """What a run wrote and how long each stage took, in a few lines."""
 
-from graphs.runs import METRIC_TABLES, Run
+from graphs.runs import METRIC_TABLES, SET_TABLES, Run
 from pipeline.console import plural, show_table
 from pipeline.devices import format_bytes
 from pipeline.progress import Stage
@@ -47,7 +47,7 @@ def describe_stages(run: Run) -> dict[str, str]:
         f"{plural(len(sets), 'repeat')}",
         "edges": f"{plural(graphs, 'graph')}, {run.stage('edges')['parameters']['k']} neighbours "
         "a sample",
-        "communities": f"{plural(len(METRIC_TABLES), 'table')}, "
+        "communities": f"{plural(len(METRIC_TABLES + SET_TABLES), 'table')}, "
         f"{plural(len(measured['figures']), 'figure')}, "
         f"{plural(len(measured['exports']), 'graph file')}",
     }

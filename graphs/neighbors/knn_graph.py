@@ -6,6 +6,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from graphs.cards import card
+
 Metric = Literal["cosine", "pearson"]
 Device = Literal["auto", "cpu", "cuda"]
 IndexName = Literal["hnsw", "ivf"]
@@ -78,6 +80,21 @@ class KnnGraph:
     def k(self) -> int:
         """Neighbours of each node."""
         return int(self.indices.shape[1])
+
+    def _repr_html_(self) -> str:
+        similar = self.weights if self.weights.size else np.zeros(1, np.float32)
+        found = "exact" if self.exact else f"recall {self.recall:.3f} ± {self.recall_error:.3f}"
+        rows: list[list[object]] = [
+            ["nodes", self.n_nodes],
+            ["neighbours of each", self.k],
+            ["similarity", f"{self.metric}, {similar.min():.3f} to {similar.max():.3f}"],
+            ["neighbours", " ".join(filter(None, (found, f"({self.engine})", self.setting)))],
+        ]
+        if self.project:
+            rows.append(["values after projection", self.project])
+        if self.zero_rows:
+            rows.append(["rows without direction", self.zero_rows])
+        return card("k-NN graph", rows)
 
 
 def count_efforts(effort: NDArray[np.uint8]) -> tuple[int, int, int]:

@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from graphs.eigenvalues import laplacian_eigenvalues
@@ -19,12 +21,19 @@ from graphs.weight_shuffles import NullName, NullTest, compare_with_null
 from pipeline.console import log
 from pipeline.data import load_data
 from pipeline.models import load_model
+from pipeline.models.weights import read_content
 from pipeline.neurons.checks import CheckSetting, Finding
 from pipeline.neurons.lesion_command import lesion_neurons
 from pipeline.neurons.mixtures import Mixture, mix
 from pipeline.neurons.recipe import NeuronRecipe
 from pipeline.neurons.shuffles import shuffle_graph
-from pipeline.neurons.training import NeuronTraining, train_neurons
+from pipeline.neurons.training import (
+    HISTORY,
+    PRUNED,
+    UNPRUNED,
+    NeuronTraining,
+    train_neurons,
+)
 from pipeline.neurons.weight_graph import neuron_graph
 
 CLUSTERS = 12
@@ -91,6 +100,9 @@ def train_condition(setting: CheckSetting, name: str, seed: int) -> NeuronTraini
             "name the folder with --data or STRATAGRAPH_DATA",
         )
     condition = CONDITIONS[name]
+    recipe, out = NeuronRecipe(seed=seed, **condition.options), setting.out / f"{name}-s{seed}"
+    if done := _finished(out, recipe):
+        return done
     images = {
         split: mix(
             load_data(condition.dataset, path=setting.data, split=split, normalize="none"),
@@ -104,10 +116,21 @@ def train_condition(setting: CheckSetting, name: str, seed: int) -> NeuronTraini
         load_model(condition.model, classes=10, input_shape=shape),
         images["train"],
         images["test"],
-        out=setting.out / f"{name}-s{seed}",
-        recipe=NeuronRecipe(seed=seed, **condition.options),
+        out=out,
+        recipe=recipe,
         architecture={"model": condition.model, "classes": 10, "input_shape": shape},
         progress=True,
+    )
+
+
+def _finished(out: Path, recipe: NeuronRecipe) -> NeuronTraining | None:
+    """Return a training that is done, without a look at the images."""
+    pruned = out / PRUNED
+    if not pruned.exists() or read_content(pruned)["recipe"] != recipe.as_dict():
+        return None
+    history = pd.read_csv(out / HISTORY)
+    return NeuronTraining(
+        unpruned=out / UNPRUNED, pruned=pruned, history=history, resumed_from=len(history)
     )
 
 

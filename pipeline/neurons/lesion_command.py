@@ -4,17 +4,14 @@ import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from graphs.errors import RunError
 from graphs.export.modules import write_modules_graphml
 from graphs.files import digest_json
 from graphs.lesions import combine, lesion_table, summarize_lesions
 from graphs.neighbors import Device
-from graphs.neuron_graph import NeuronGraph
 from graphs.plots_lesions import lesions_size, plot_lesion_classes, plot_lesions
-from graphs.spectral import spectral_partition
 from pipeline.console import log, plural
 from pipeline.data import DatasetName, load_data
 from pipeline.devices import require_writable, resolve_device
@@ -24,7 +21,7 @@ from pipeline.neurons.double_lesions import double_lesions, pairs_of
 from pipeline.neurons.lesion_folder import LesionFolder
 from pipeline.neurons.lesions import LesionBench, Module, lesion_layer
 from pipeline.neurons.mixtures import Mixture, mix
-from pipeline.neurons.weight_graph import neuron_graph
+from pipeline.neurons.partitions import Partition, find_clusters
 from pipeline.options import Flag
 from pipeline.progress import progress_bar
 from pipeline.training.checkpoints import digest_state
@@ -42,6 +39,7 @@ def lesion_neurons(
     split: str = "test",
     normalize: str = "none",
     mixture: Mixture = "none",
+    modules: Partition = "weights",
     clusters: int = 10,
     random_sets: int = 100,
     pair_sets: int = 50,
@@ -73,6 +71,9 @@ def lesion_neurons(
         `none` (as `neurons train` has it), `auto`, the name of a data set, or `m,m,m/s,s,s`.
     mixture
         As for `neurons train`.
+    modules
+        Clusters of the graph of `weights`; of that of each layer and its neighbours (`local`); or
+        of correlations between what hidden neurons put out (`activations`).
     clusters
         Clusters of the whole network; a module is what one of them has in one layer.
     random_sets
@@ -93,18 +94,23 @@ def lesion_neurons(
     Path
         The folder.
     """
+    if random_sets < 1 or pair_sets < 0:
+        raise RunError(
+            f"{random_sets} random sets a module and {pair_sets} a pair compare with nothing",
+            "give --random-sets of at least 1 and --pair-sets of at least 0",
+        )
     place = resolve_device(device)
     require_writable(out)
     images = mix(load_data(dataset, path=data, split=split, normalize=normalize), mixture)
     shape, classes = images.input_shape, len(images.label_names)
     network = load_model(model, weights=weights, classes=classes, input_shape=shape, seed=seed)
-    graph = neuron_graph(network, shape)
-    labels = spectral_partition(graph.adjacency, clusters, seed=seed)
+    found = find_clusters(network, images, modules, clusters=clusters, seed=seed, device=place)
     parameters = {
         "model": model,
         "weights": weights,
         "dataset": images.name,
         "split": split,
+        "modules": modules,
         "clusters": clusters,
         "random_sets": random_sets,
         "pair_sets": pair_sets,
@@ -114,10 +120,10 @@ def lesion_neurons(
         **parameters,
         "network": digest_state(network),
         "images": images.digest(),
-        "labels": labels.tolist(),
+        "labels": [[name, part.tolist()] for name, part in found.items()],
     }
     folder = LesionFolder(out, digest_json(made_from), force=force)
-    bench = LesionBench(network, images, by_layer(graph, labels), device=place)
+    bench = LesionBench(network, images, found, device=place)
     sets, by_class = _single(bench, folder, random_sets, seed=seed, show=progress)
     table = lesion_table(sets)
     pairs = _double(bench, folder, table, count=pair_sets, seed=seed, show=progress)
@@ -137,11 +143,6 @@ def lesion_neurons(
     log.info("figure   %s", figures / "lesions.png")
     log.info("table    %s", out / "metrics" / "lesions.parquet")
     return out
-
-
-def by_layer(graph: NeuronGraph, labels: NDArray[np.integer]) -> dict[str, NDArray[np.int32]]:
-    """Give each layer's neurons their clusters, as `LesionBench` takes them."""
-    return dict(zip(graph.layer_names, graph.by_layer(labels), strict=True))
 
 
 def _single(

@@ -64,7 +64,7 @@ class GraphOptions:
         Scale every hidden neuron to incoming weights of norm 1, which changes nothing that a
         network of ReLUs computes.
     drop
-        Leave out neurons without edges (`isolated`), or all that are not on the way from the
+        Leave out neurons without edges (`isolated`), or every part that does not reach from the
         first layer to the last (`detached`).
     """
 

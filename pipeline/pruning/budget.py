@@ -100,6 +100,11 @@ def meet_budget(
     PlanError
         When the budget cannot be met; says what can.
     """
+    if not order:
+        raise PlanError(
+            f"{budget.option} {budget.value:g} cannot be met: no layer can go",
+            "take another criterion or network",
+        )
     if budget.quantity == "layers":
         if budget.value > len(order):
             raise PlanError(
@@ -107,11 +112,6 @@ def meet_budget(
                 f"give {len(order)} or fewer",
             )
         return list(order[: int(budget.value)])
-    if not order:
-        raise PlanError(
-            f"--{budget.quantity} {budget.value:g} cannot be met: no layer can go",
-            "take another criterion or network",
-        )
     closest = left(order)
     if closest > budget.value + _NOISE:
         raise PlanError(

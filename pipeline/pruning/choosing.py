@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from graphs.errors import PlanError
 from graphs.resampling import bootstrap_curves, removal_rates
 from pipeline.pruning.budget import Budget, meet_budget, order_of_removal
-from pipeline.pruning.latency import measure_latency
+from pipeline.pruning.latency import measure_latency, speedup
 from pipeline.pruning.parts import Part, find_stages
 from pipeline.pruning.plan import cut
 from pipeline.pruning.profile import count_macs, count_parameters
@@ -227,4 +227,4 @@ def _latency_left(subject: Subject, gone: Sequence[Part], *, device: torch.devic
     before, after = measure_latency(
         [subject.model, smaller.model], subject.input_shape, batch=1, device=device
     )
-    return after.seconds / before.seconds
+    return 1 / speedup(before, after)[0]

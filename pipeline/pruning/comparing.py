@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from matplotlib.axes import Axes
@@ -11,9 +12,9 @@ from graphs.plots_pruning import plot_scores, scores_size
 from graphs.tables import write_table
 from pipeline.console import log
 from pipeline.figures import save_figure
-from pipeline.pruning.budget import Budget
+from pipeline.pruning.budget import Budget, order_of_removal
 from pipeline.pruning.choosing import choose_removed
-from pipeline.pruning.parts import Part
+from pipeline.pruning.parts import Part, find_stages
 from pipeline.pruning.profile import count_macs
 from pipeline.pruning.scoring import score_matrix, score_subject
 from pipeline.pruning.subject import Subject
@@ -22,7 +23,7 @@ LISTED = 44  # characters of a terminal's line that names of layers may take
 
 
 def compare_criteria(
-    subject: Subject, budget: Budget, folder: Path, *, seed: int, device: torch.device
+    subject: Subject, budget: Budget | None, folder: Path, *, seed: int, device: torch.device
 ) -> Path:
     """Score the layers by all criteria and compare what each would remove.
 
@@ -30,8 +31,8 @@ def compare_criteria(
     ----------
     subject : Subject
         A finished run.
-    budget : Budget
-        The same for all.
+    budget : Budget or None
+        The same for all; by default half of the layers that can go.
     folder : Path
         Where ``criteria.parquet``, ``agreement.parquet`` and the figure go.
     seed : int
@@ -49,6 +50,7 @@ def compare_criteria(
     PlanError
         When a criterion needs what is not there, or the budget cannot be met.
     """
+    budget = budget or _half(subject)
     scores = score_subject(subject, ["all"], seed=seed, device=device)
     removed = {
         str(name): choose_removed(subject, score_matrix(rows).mean(axis=0), budget, device=device)
@@ -71,6 +73,16 @@ def compare_criteria(
     save_figure(folder / "criteria", draw, size=scores_size(scores))
     log.info("%s", lay_out(subject, removed, agreement))
     return path
+
+
+def _half(subject: Subject) -> Budget:
+    """Ask for half of the layers that can go: every network can meet that."""
+    order = order_of_removal(
+        subject.parts, np.zeros(len(subject.parts)), find_stages(subject.parts)
+    )
+    count = max(1, len(order) // 2)
+    log.info("no budget: each removes %d of the %d layers that can go", count, len(order))
+    return Budget(quantity="layers", value=count)
 
 
 def lay_out(subject: Subject, removed: dict[str, list[Part]], agreement: pd.DataFrame) -> str:

@@ -24,16 +24,42 @@ class Latency:
     ----------
     batch : int
         Images in it.
-    seconds : float
-        Median over the rounds.
-    low, high : float
-        Quartiles over the rounds.
+    rounds : tuple of float
+        Seconds in each round, in turn with the other networks.
     """
 
     batch: int
-    seconds: float
-    low: float
-    high: float
+    rounds: tuple[float, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Median over the rounds."""
+        return median(self.rounds)
+
+    @property
+    def low(self) -> float:
+        """Lower quartile over the rounds."""
+        return _quartiles(self.rounds)[0]
+
+    @property
+    def high(self) -> float:
+        """Upper quartile over the rounds."""
+        return _quartiles(self.rounds)[1]
+
+
+def speedup(before: Latency, after: Latency) -> tuple[float, float, float]:
+    """Say how many times faster the second network is: median and quartiles over the rounds.
+
+    Times of one round are compared with one another: other work on the machine slows both.
+
+    Examples
+    --------
+    >>> slow, fast = (Latency(batch=1, rounds=r) for r in ((2, 4, 20, 4, 4), (1, 2, 10, 2, 1)))
+    >>> speedup(slow, fast)
+    (2.0, 2.0, 2.0)
+    """
+    ratios = [one / other for one, other in zip(before.rounds, after.rounds, strict=True)]
+    return median(ratios), *_quartiles(ratios)
 
 
 def measure_latency(
@@ -82,7 +108,7 @@ def measure_latency(
     for _ in range(rounds):
         for found, model, own, passes in zip(times, models, given, counts, strict=True):
             found.append(_time(model, own, passes=passes))
-    return [_summarize(batch, sorted(found)) for found in times]
+    return [Latency(batch=batch, rounds=tuple(found)) for found in times]
 
 
 def _time(model: nn.Module, images: Tensor, *, passes: int) -> float:
@@ -101,6 +127,6 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def _summarize(batch: int, times: list[float]) -> Latency:
-    quarter = len(times) // 4
-    return Latency(batch=batch, seconds=median(times), low=times[quarter], high=times[-1 - quarter])
+def _quartiles(values: Sequence[float]) -> tuple[float, float]:
+    ordered, quarter = sorted(values), len(values) // 4
+    return ordered[quarter], ordered[-1 - quarter]

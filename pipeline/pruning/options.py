@@ -29,7 +29,8 @@ class Goal:
         Of `plateau`: so many layers in a row make a stretch.
     criterion
         Score every layer, and remove the lowest first until the budget is met: `modularity`,
-        `cka`, `random` ..., or `all` for a table of all of them.
+        `cka`, `random` ..., or `all` for a table of all of them (budget by default: half of the
+        layers that can go).
     macs
         Budget: the share of the multiply-accumulates that may be left, such as 0.5.
     params
@@ -121,7 +122,7 @@ def check_options(run: Path | None, alone: Alone, goal: Goal) -> None:
         raise PlanError(f"{names} are two budgets", "give one of them")
     if budgets and goal.criterion is None:
         raise PlanError("a budget needs a criterion", "give --criterion modularity, or another")
-    if goal.criterion is not None and not budgets:
+    if goal.criterion not in (None, "all") and not budgets:
         raise PlanError(
             f"--criterion {goal.criterion} needs a budget",
             "give --macs 0.5, --params, --latency or --remove",

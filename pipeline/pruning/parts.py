@@ -8,6 +8,7 @@ from itertools import groupby
 import torch
 from torch import nn
 
+from pipeline.dataflow import side_branches
 from pipeline.layer_rules import Unit, layer_units
 from pipeline.pruning.profile import count_macs
 from pipeline.tracing import Trace, trace_model
@@ -50,7 +51,8 @@ def find_parts(model: nn.Module, input_shape: Sequence[int]) -> tuple[Part, ...]
     """Find the layers of a network and which of them could be replaced by the identity.
 
     A layer could, when one forward pass shows that it runs once, on one tensor, and gives one of
-    the same shape. The first layer never can.
+    the same shape. The first layer never can; nor can one around which data go outside of it:
+    where a network itself computes x + f(x), it would be left with x + x.
 
     Parameters
     ----------
@@ -84,8 +86,14 @@ def find_parts(model: nn.Module, input_shape: Sequence[int]) -> tuple[Part, ...]
     owners = Counter(
         id(tensor) for module in model.modules() for tensor in module.parameters(recurse=False)
     )
+    problems = [_problem(trace, unit, owners) for unit in units]
+    aside = _in_branches(trace, units, problems)
     parts = []
-    for index, unit in enumerate(units):
+    for index, (unit, problem) in enumerate(zip(units, problems, strict=True)):
+        if not index:
+            problem = "it is the first layer"
+        elif problem is None and index in aside:
+            problem = "data go around it and join its output"
         modules = [trace.modules[name] for name in unit.members]
         parts.append(
             Part(
@@ -96,7 +104,7 @@ def find_parts(model: nn.Module, input_shape: Sequence[int]) -> tuple[Part, ...]
                 shape=(trace.calls[unit.output].shape or (0,))[1:],
                 parameters=sum(p.numel() for module in modules for p in module.parameters()),
                 macs=sum(macs.get(name, 0) for name in unit.members),
-                problem=_problem(trace, unit, owners) if index else "it is the first layer",
+                problem=problem,
             )
         )
     return tuple(parts)
@@ -118,6 +126,25 @@ def _problem(trace: Trace, unit: Unit, owners: Counter[int]) -> str | None:
     if first.given_shapes[0] != last.shape:
         return f"it changes the shape {_times(first.given_shapes[0])} -> {_times(last.shape)}"
     return None
+
+
+def _in_branches(trace: Trace, units: Sequence[Unit], problems: Sequence[str | None]) -> set[int]:
+    """Find the layers of branches that would do nothing any more without their layers.
+
+    A branch in which some layer has to stay, such as the deep part of a U-Net, remains one.
+    """
+    whole = trace.calls[""]
+    found: set[int] = set()
+    branches = side_branches(whole.node, whole.source) if whole.node is not None else []
+    for branch in branches:
+        inside = [
+            index
+            for index, unit in enumerate(units)
+            if any(trace.calls[name].node in branch for name in unit.members)
+        ]
+        if not any(problems[index] for index in inside):
+            found.update(inside)
+    return found
 
 
 def _times(shape: Sequence[int]) -> str:

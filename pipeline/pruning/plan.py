@@ -7,8 +7,10 @@ from typing import Any, Literal
 
 from torch import nn
 
+from graphs.cards import card
 from graphs.errors import PlanError, RunError
 from graphs.files import read_json, write_json
+from pipeline.console import plural
 from pipeline.pruning.parts import Part, find_parts, find_stages
 from pipeline.pruning.surgery import Pruned, configure_depth, remove_parts
 
@@ -45,8 +47,8 @@ class Plan:
     params_before, params_after, macs_before, macs_after : int
         Parameters, and multiply-accumulates of one image.
     latency : list of dict
-        ``batch``, ``before`` and ``after`` (median seconds of a forward pass), quartiles, and
-        ``speedup``.
+        ``batch``, ``before`` and ``after`` (median seconds of a forward pass) with quartiles, and
+        ``speedup``, the median over the rounds, with quartiles.
     device : str
         Where that was measured.
     layers : list of dict
@@ -77,6 +79,24 @@ class Plan:
     device: str = ""
     layers: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+
+    def _repr_html_(self) -> str:
+        counts = {
+            "parameters": (self.params_before, self.params_after),
+            "multiply-accumulates": (self.macs_before, self.macs_after),
+        }
+        rows: list[list[object]] = [
+            [name, before, after, f"{100 * (after / before - 1):+.1f} %".replace("-", "−")]
+            for name, (before, after) in counts.items()
+        ]
+        for time in self.latency:
+            name = f"milliseconds, {plural(time['batch'], 'image')}"
+            rows.append(
+                [name, 1000 * time["before"], 1000 * time["after"], f"{time['speedup']:.2f}x"]
+            )
+        title = f"Plan for {self.model} by {self.rule}: {plural(len(self.removed), 'layer')} to go"
+        notes = [f"removed: {', '.join(self.removed) or 'nothing'}", *self.warnings]
+        return card(title, rows, headers=["", "before", "after", ""], notes=notes)
 
 
 def write_plan(plan: Plan, path: Path) -> Path:

@@ -70,12 +70,6 @@ def _fate(plan: Plan, layer: dict[str, Any]) -> str:
     return f"must stay: {layer['problem']}" if layer["problem"] else ""
 
 
-def _range(row: dict[str, Any]) -> str:
-    """Return the speed-ups that the quartiles of both times allow."""
-    before, after = row["before_quartiles"], row["after_quartiles"]
-    return f"quartiles {before[0] / after[1]:.2f} to {before[1] / after[0]:.2f}"
-
-
 def _costs(plan: Plan) -> list[str]:
     """Return what the network costs before and after."""
 
@@ -91,9 +85,10 @@ def _costs(plan: Plan) -> list[str]:
         f"({change(plan.macs_before, plan.macs_after)})",
     ]
     for row in plan.latency:
+        low, high = row["speedup_quartiles"]
         images = f"{row['batch']} image{'s' if row['batch'] > 1 else ''}"
         lines.append(
-            f"{images:<11} {1000 * row['before']:.2f} -> {1000 * row['after']:.2f} ms, "
-            f"{row['speedup']:.2f}x as fast ({_range(row)})"
+            f"{images:<11} {1000 * row['before']:.2f} -> {1000 * row['after']:.2f} ms; "
+            f"round by round {row['speedup']:.2f}x as fast ({low:.2f} to {high:.2f})"
         )
     return [*lines, f"measured on {plan.device}"]

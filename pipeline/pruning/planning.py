@@ -10,7 +10,7 @@ from torch import nn
 from graphs.errors import PlanError
 from pipeline.devices import device_title
 from pipeline.pruning.choosing import Choice
-from pipeline.pruning.latency import FULL_BATCH, measure_latency
+from pipeline.pruning.latency import FULL_BATCH, measure_latency, speedup
 from pipeline.pruning.parts import Part, find_stages
 from pipeline.pruning.plan import Plan, Surgery, cut, protect
 from pipeline.pruning.profile import count_macs, count_parameters
@@ -108,6 +108,7 @@ def time_both(
     rows = []
     for batch in (1, FULL_BATCH):
         first, second = measure_latency([before, after], input_shape, batch=batch, device=device)
+        faster, low, high = speedup(first, second)
         rows.append(
             {
                 "batch": batch,
@@ -115,7 +116,8 @@ def time_both(
                 "before_quartiles": [first.low, first.high],
                 "after": second.seconds,
                 "after_quartiles": [second.low, second.high],
-                "speedup": first.seconds / second.seconds,
+                "speedup": faster,
+                "speedup_quartiles": [low, high],
             }
         )
     return rows

@@ -11,7 +11,7 @@ from graphs.proportions import wilson_interval
 from graphs.schema import COLUMNS
 from pipeline.data import ImageData
 from pipeline.devices import device_title
-from pipeline.pruning.latency import FULL_BATCH, measure_latency
+from pipeline.pruning.latency import FULL_BATCH, measure_latency, speedup
 from pipeline.pruning.profile import count_macs, count_parameters
 from pipeline.training import evaluate
 
@@ -75,7 +75,7 @@ def measure_costs(
                 f"seconds_{batch}": latency.seconds,
                 f"seconds_{batch}_low": latency.low,
                 f"seconds_{batch}_high": latency.high,
-                f"speedup_{batch}": found[0].seconds / latency.seconds,
+                f"speedup_{batch}": speedup(found[0], latency)[0],
             }
     return rows
 

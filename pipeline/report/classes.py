@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from pipeline.class_reading import class_sentences
 from pipeline.console import plural
 from pipeline.report.heat_map import heat_map
 from pipeline.report.opening import Reported
@@ -27,8 +28,9 @@ def classes_section(item: Reported) -> Section:
     layers = item.depth
     sentences = [_sentence(terms, names.tolist(), str(layers["layer"].iloc[-1]))]
     figures = [_terms(terms, names.tolist(), layers)]
-    pairs = item.table("class_pairs")
-    if pairs is not None:
+    pairs, samples = item.table("class_pairs"), item.table("samples")
+    if pairs is not None and samples is not None:
+        sentences.append(" ".join(class_sentences(pairs, samples)))
         figures.append(_pairs(pairs, layers))
     return Section(
         name="classes",

@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from graphs.export.colors import class_colors
+from pipeline.chance_reading import chance_sentences
 from pipeline.console import plural
 from pipeline.report.opening import Folders, Reported
 from pipeline.report.section import PageFigure, PageTable, Section, cell, label, new_figure
@@ -42,6 +43,7 @@ def curve_section(folders: Folders) -> Section:
         sentences=[
             "The modularity Q of the true classes in the graph of each layer: 0 where links ignore "
             "the classes, close to 1 where every link stays inside a class.",
+            *_chance(folders.runs),
         ],
         figures=[
             PageFigure(
@@ -56,11 +58,21 @@ def curve_section(folders: Folders) -> Section:
     )
 
 
+def _chance(runs: list[Reported]) -> list[str]:
+    """Say how sure the curves are, of runs that have measured it."""
+    measured = [item for item in runs if CHANCE in item.layers.columns]
+    named = [f"{item.name}: " if len(runs) > 1 else "" for item in measured]
+    return [
+        name + " ".join(chance_sentences(item.layers))
+        for name, item in zip(named, measured, strict=True)
+    ]
+
+
 def curve_table(item: Reported) -> pd.DataFrame:
     """Average over repeats: ``layer_index, layer, q, low, high, chance`` (NaN where unknown).
 
-    The band is what the run measured by drawing its nodes anew; without that, one standard
-    deviation over the repeats.
+    The band of several repeats is one standard deviation; that of one is what was measured by
+    drawing its nodes anew.
     """
     layers = item.layers
     grouped = layers.groupby(["layer_index", "layer"], sort=True)
@@ -69,7 +81,7 @@ def curve_table(item: Reported) -> pd.DataFrame:
     for name, column in (("low", BAND[0]), ("high", BAND[1]), ("chance", CHANCE)):
         known = column in layers.columns
         curve[name] = grouped[column].mean().to_numpy() if known else np.nan
-    if curve["low"].isna().all() and item.repeats > 1:
+    if item.repeats > 1:
         curve["low"], curve["high"] = curve["q"] - curve["sd"], curve["q"] + curve["sd"]
     return curve
 
@@ -175,10 +187,10 @@ def _describe(runs: list[Reported], curves: dict[str, pd.DataFrame]) -> str:
         ends = f"{cell(float(curve['q'].iloc[0]))} to {cell(float(curve['q'].iloc[-1]))}"
         told.append(f"{item.name} goes from {ends} over {plural(len(curve), 'layer')}")
     bands = []
-    if any(BAND[0] in item.layers.columns for item in runs):
-        bands.append("The band holds 95 % of Q when the samples are drawn anew.")
-    elif any(item.repeats > 1 for item in runs):
-        bands.append("The band is one standard deviation over the repeats.")
+    if any(item.repeats > 1 for item in runs):
+        bands.append("The band of several repeats is one standard deviation.")
+    if any(item.repeats == 1 and BAND[0] in item.layers.columns for item in runs):
+        bands.append("The band of one repeat holds 95 % of Q when its samples are drawn anew.")
     if _marked(curves):
         bands.append("The dotted grey line is the mean Q of shuffled labels on the same graph.")
     return " ".join([f"Q of {'; '.join(told)}.", *bands])

@@ -79,24 +79,24 @@ def build_page(folders: Folders) -> str:
 
 
 def _run_part(item: Reported, folders: Folders, *, name: str) -> Part:
-    suspects = suspect_rows(item)
-    sprite, problem = _images(item, [] if suspects is None else suspects["sample"].tolist())
+    found = suspect_rows(item)
+    sprite, problem = _images(item, [] if found is None else found["sample"].tolist()[:SHOWN])
     sections = [
         classes_section(item),
         similarity_section(item, folders),
         flow_section(item),
         network_section(item, sprite, problem),
-        suspects_section(item, suspects, sprite=sprite, problem=problem),
+        suspects_section(item, found, sprite=sprite, problem=problem),
         plan_section(item),
     ]
     return Part(name=name, title=item.name, sections=sections, sprite=sprite)
 
 
-def _images(item: Reported, suspects: list[int]) -> tuple[Sprite | None, str]:
+def _images(item: Reported, others: list[int]) -> tuple[Sprite | None, str]:
     """Read the images that the page shows, or say why there are none."""
     shown = item.sets[0].nodes["sample"].to_numpy()[chosen_nodes(item)].tolist()
     try:
-        return make_sprite(open_recorded(item), [*shown, *suspects[:SHOWN]]), ""
+        return make_sprite(open_recorded(item), [*shown, *others]), ""
     except DataError as error:
         log.warning("%s: the page has no images: %s", item.name, error)
         return None, f"{error.problem}; {error.remedy}, and make the page again."
@@ -111,10 +111,11 @@ def _render(**content: Any) -> str:
         lstrip_blocks=True,
     )
     folder = Path(__file__).parent / TEMPLATES
-    return environment.get_template("page.html").render(
+    page = environment.get_template("page.html").render(
         **content,
         version=metadata.version("stratagraph"),
         style=(folder / "page.css").read_text("utf-8"),
         script=(folder / "page.js").read_text("utf-8") + (folder / "graph.js").read_text("utf-8"),
         plotly=get_plotlyjs(),
     )
+    return page.lstrip()  # macros leave empty lines before the beginning

@@ -8,6 +8,7 @@ from pipeline.report.opening import Folders, Study
 from pipeline.report.section import Section
 
 SHOWN_ELSEWHERE = "similarity"
+TITLES = {"neurons": "The graph of the weights"}
 
 
 def study_sections(folders: Folders) -> list[Section]:
@@ -26,21 +27,22 @@ def study_sections(folders: Folders) -> list[Section]:
 
 
 def _section(study: Study, number: int) -> Section:
+    names = [name for name in study.record.get("figures", []) if name.endswith(".png")]
+    paths = [study.root / "figures" / name for name in names]
     empty = Section(
         name=f"study-{number}",
-        title=f"Study {study.kind}: {study.root.name}",
+        title=TITLES.get(study.kind, f"Study {study.kind}: {study.root.name}"),
         short=study.root.name,
         sentences=[study.reading],
     )
-    path = study.root / "figures" / f"{study.kind}.png"
-    if not path.exists():
-        missing = f"Its figure {path} is not there any more."
-        return replace(empty, missing=missing)
-    return replace(
-        empty,
-        kind="image",
-        content={"uri": _uri(path), "description": f"Figure of the study {study.kind}"},
-    )
+    gone = [path for path in paths if not path.exists()]
+    if gone:
+        return replace(empty, missing=f"Its figure {gone[0]} is not there any more.")
+    pictures = [
+        {"uri": _uri(path), "description": f"Figure {path.stem} of {study.root.name}"}
+        for path in paths
+    ]
+    return replace(empty, kind="images", content={"pictures": pictures})
 
 
 def _uri(path: Path) -> str:

@@ -5,29 +5,26 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.console import plural
 from pipeline.report.opening import Reported
 from pipeline.report.section import PageTable, Section
 from pipeline.report.thumbnails import Sprite
+from pipeline.sample_reading import sample_sentences, suspects
 
-SHOWN = 48
+SHOWN = 24
 
 
 def suspect_rows(item: Reported) -> pd.DataFrame | None:
-    """Return the suspects of all repeats that the page shows, worst first.
+    """Return the suspects of all repeats, the most suspicious first, every sample once.
 
     None where the run has no table of samples.
     """
     samples = item.table("samples")
-    if samples is None:
-        return None
-    found = samples[samples["suspect"]].sort_values(["rank", "repeat"], kind="stable")
-    return found.drop_duplicates("sample")
+    return None if samples is None else suspects(samples).drop_duplicates("sample")
 
 
 def suspects_section(
     item: Reported,
-    suspects: pd.DataFrame | None,
+    found: pd.DataFrame | None,
     *,
     sprite: Sprite | None,
     problem: str,
@@ -38,7 +35,7 @@ def suspects_section(
     ----------
     item : Reported
         The run.
-    suspects : DataFrame, optional
+    found : DataFrame, optional
         As `suspect_rows` gives them.
     sprite : Sprite, optional
         Their images.
@@ -46,25 +43,17 @@ def suspects_section(
         Why there are none.
     """
     empty = Section(name="suspects", title="Samples to look at", short="Samples")
-    if suspects is None:
-        return replace(
-            empty,
-            missing="This run was measured before samples were followed through the layers.",
-            command=item.measure_again,
-        )
-    total = int(item.layers["n_nodes"].iloc[0]) * item.repeats
-    if suspects.empty:
-        return replace(
-            empty,
-            sentences=[f"All of the {plural(total, 'sample')} settle with their class."],
-        )
-    shown = suspects.head(SHOWN)
-    sentences = [
-        f"{plural(len(suspects), 'sample')} of {total:,} never settle: in the last layer most of "
-        "their links lead to other classes. Some are hard, some have a wrong label.",
-    ]
-    if len(shown) < len(suspects):
-        sentences.append(f"The first {len(shown)} are shown; metrics/samples.parquet has all.")
+    samples = item.table("samples")
+    if found is None or samples is None:
+        missing = "This run was measured before samples were followed through the layers."
+        return replace(empty, missing=missing, command=item.measure_again)
+    sentences = [" ".join(sample_sentences(samples))]
+    if found.empty:
+        return replace(empty, sentences=sentences)
+    sentences.append("Some are hard, some may have a wrong label.")
+    shown = found.head(SHOWN)
+    if len(shown) < len(found):
+        sentences[-1] += f" The first {len(shown)} are shown; metrics/samples.parquet has all."
     if problem:
         sentences.append(f"Without images: {problem}")
     return replace(

@@ -199,3 +199,9 @@ def disk(tmp_path):
 
     yield place, leave
     subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@pytest.fixture(autouse=True)
+def brief_rounds(monkeypatch):
+    """Time networks for a moment only: tests assert no time."""
+    monkeypatch.setattr("pipeline.pruning.latency.ROUND_SECONDS", 0.001)

@@ -1,11 +1,12 @@
 import itertools
+import random
 
 import hypothesis.strategies as st
 import pytest
 import torch
 from hypothesis import given, settings
 
-from pipeline.dataflow import on_every_path
+from pipeline.dataflow import on_every_path, side_branches
 
 
 @pytest.fixture
@@ -58,6 +59,25 @@ def test_no_connection(x):
     assert on_every_path(other.grad_fn, [x.grad_fn]) is None
 
 
+def test_a_residual_branch_is_a_side_branch(x):
+    inner = x.exp()
+    out = x + inner.relu()
+    assert side_branches(out.sigmoid().grad_fn, [x.grad_fn]) == [
+        {inner.grad_fn, out.grad_fn.next_functions[1][0]}
+    ]
+
+
+def test_parallel_branches_are_both_side_branches(x):
+    one, other = x.exp(), x.sigmoid()
+    assert side_branches((one * other).grad_fn, [x.grad_fn]) == [{one.grad_fn}, {other.grad_fn}]
+
+
+def test_no_side_branches(x):
+    weight = torch.ones(2, requires_grad=True) * 1
+    for out in (x.exp() + weight, x + x, torch.cat([x, x.exp()]), torch.stack([x, x.exp()])):
+        assert side_branches(out.relu().grad_fn, [x.grad_fn]) == []
+
+
 @settings(deadline=None, max_examples=60)
 @given(st.data())
 def test_against_all_paths_of_small_random_graphs(data):
@@ -78,6 +98,31 @@ def test_against_all_paths_of_small_random_graphs(data):
     steps = on_every_path(values[-1].grad_fn, [values[0].grad_fn])
     assert {i for i in range(size) if values[i].grad_fn in steps} == expected
     assert len(steps) == len(expected)
+
+
+def test_side_branches_of_small_random_graphs():
+    generator = random.Random(0)
+    for _ in range(50):
+        values, parents = [torch.ones(1, requires_grad=True) * 1], [()]
+        for index in range(1, 7):
+            chosen = tuple({generator.randrange(index) for _ in range(2)})
+            parents.append(chosen)
+            values.append(sum(values[n] for n in chosen[1:]) + values[chosen[0]].relu())
+
+        def needs(index, parents=parents):
+            return {index}.union(*(needs(parent) for parent in parents[index]))
+
+        expected = set()
+        for index in needs(6):
+            for one in parents[index]:
+                others = [needs(other) for other in parents[index] if other != one]
+                if others:
+                    expected.add(frozenset(needs(one) - set().union(*others)))
+        number = {value.grad_fn: index for index, value in enumerate(values)}
+        found = side_branches(values[-1].grad_fn, [values[0].grad_fn])
+        # the relu of the first operand has no number; a branch of it alone is no branch here
+        named = {frozenset(number[step] for step in branch if step in number) for branch in found}
+        assert named - {frozenset()} == expected - {frozenset()}
 
 
 def test_deep_networks_do_not_exhaust_the_stack(x):

@@ -27,6 +27,9 @@ def test_the_demo_trains_measures_tells_and_does_not_repeat_itself(tmp_path, cap
     assert "Next, your own network:" in told
     assert max(map(len, told.splitlines())) <= 79
     assert (out / "curves.png").exists()
+    assert f"page     {out}/report.html" in told
+    page = (out / "report.html").read_bytes()
     shards = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")}
     demo(out, progress=False)
+    assert (out / "report.html").read_bytes() == page
     assert {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")} == shards

@@ -29,7 +29,9 @@ from pipeline.stage3_communities import measure_graphs
 
 NETWORK = Network(model="resnet8")
 IMAGES = Images(samples=120, repeats=2)
-TABLES = ("layers", "classes", "class_pairs", "communities", "nodes", "samples")
+TABLES = (
+    "layers", "classes", "class_pairs", "communities", "nodes", "samples", "flows", "events",
+)  # fmt: skip
 
 
 def contents(folder):

@@ -1,5 +1,6 @@
-// The graph: one trace of links, one of the chosen sample's links, one of nodes, one ring.
-const [LINKS, CHOSEN, NODES, RING] = [0, 1, 2, 3];
+// The graph: nodes and the ring of the chosen one are traces; all links are one path, which is far
+// quicker than a line each. A move draws the new layer once and shifts what was drawn from where it was.
+const NODES = 0;
 const MOVE = 650; // milliseconds from one layer to the next
 const PAUSE = 500;
 const GREY = "#8c8c8c";
@@ -33,8 +34,7 @@ class GraphView {
     this.mode = "class";
     this.alone = null; // the class that is shown alone
     this.chosen = null;
-    this.x = [...this.now.x];
-    this.y = [...this.now.y];
+    this.moving = null; // where nodes are on the screen while they move
     this.sizes = this.communitySizes();
     this.ranges = this.data.layers.map((layer) => [reach(layer.x), reach(layer.y)]);
     this.zoomed = false;
@@ -96,14 +96,14 @@ class GraphView {
     });
   }
 
-  // Ends of links with a gap between them, at the places where nodes are now.
-  lines(pairs) {
-    const x = [], y = [];
+  // Links as one path, in the coordinates of the layer or, while they move, of the screen.
+  path(pairs, x, y) {
+    let found = "M0,0";
     for (let at = 0; at < pairs.length; at += 2) {
-      x.push(this.x[pairs[at]], this.x[pairs[at + 1]], null);
-      y.push(this.y[pairs[at]], this.y[pairs[at + 1]], null);
+      const [a, b] = [pairs[at], pairs[at + 1]];
+      found += `M${x[a]},${y[a]}L${x[b]},${y[b]}`;
     }
-    return [x, y];
+    return found;
   }
 
   chosenPairs() {
@@ -112,19 +112,24 @@ class GraphView {
   }
 
   traces() {
-    const c = colours();
-    const [lx, ly] = this.lines(this.now.edges);
-    const [cx, cy] = this.lines(this.chosenPairs());
     const ring = this.chosen === null ? [] : [this.chosen];
-    const skip = { hoverinfo: "skip", showlegend: false };
+    const { x, y } = this.now;
     return [
-      { x: lx, y: ly, mode: "lines", line: { color: c.edge, width: 0.8 }, ...skip },
-      { x: cx, y: cy, mode: "lines", line: { color: c.ink, width: 2.5 }, ...skip },
-      { x: [...this.x], y: [...this.y], mode: "markers", marker: this.marker(), text: this.texts(),
+      { x, y, mode: "markers", marker: this.marker(), text: this.texts(),
         hovertemplate: "%{text}<extra></extra>", showlegend: false },
-      { x: ring.map((n) => this.x[n]), y: ring.map((n) => this.y[n]), mode: "markers",
-        marker: { symbol: "circle-open", size: 18, color: c.ink, line: { width: 3 } }, ...skip },
+      { x: ring.map((node) => x[node]), y: ring.map((node) => y[node]), mode: "markers",
+        marker: { symbol: "circle-open", size: 18, color: colours().ink, line: { width: 3 } },
+        hoverinfo: "skip", showlegend: false },
     ];
+  }
+
+  shapes() {
+    const c = colours();
+    const { x, y, edges } = this.now;
+    const shape = (pairs, color, width) => (
+      { type: "path", layer: "below", path: this.path(pairs, x, y), line: { color, width } }
+    );
+    return [shape(edges, c.edge, 0.9), shape(this.chosenPairs(), c.ink, 2.5)];
   }
 
   layout() {
@@ -135,6 +140,7 @@ class GraphView {
       dragmode: bare.fixedrange ? false : "pan",
       hovermode: "closest",
       hoverdistance: 24,
+      shapes: this.shapes(),
       xaxis: { ...bare, range: x },
       yaxis: { ...bare, range: y, scaleanchor: "x" },
     };
@@ -148,14 +154,35 @@ class GraphView {
     this.tell();
   }
 
-  // Colours, texts and links again, at the places where nodes are now.
-  refresh(ranges) {
-    const layout = { ...this.plot.layout };
-    if (ranges && !this.zoomed) {
-      layout.xaxis = { ...layout.xaxis, range: ranges[0] };
-      layout.yaxis = { ...layout.yaxis, range: ranges[1] };
+  // Draw again: colours, texts, links; of another layer with the part of the plane that it takes.
+  refresh({ fit = false, theme = false } = {}) {
+    let layout = { ...this.plot.layout, shapes: this.shapes() };
+    if (fit && !this.zoomed) {
+      const [x, y] = this.ranges[this.layer];
+      layout.xaxis = { ...layout.xaxis, range: [...x] };
+      layout.yaxis = { ...layout.yaxis, range: [...y] };
     }
+    if (theme) layout = themed(layout);
     return Plotly.react(this.plot, this.traces(), layout, CONFIG);
+  }
+
+  // Where the nodes of the layer are on the screen.
+  places() {
+    const { xaxis, yaxis } = this.plot._fullLayout;
+    return [this.now.x.map((x) => xaxis.d2p(x)), this.now.y.map((y) => yaxis.d2p(y))];
+  }
+
+  // Shift what is drawn.
+  put([x, y]) {
+    const { xaxis, yaxis } = this.plot._fullLayout;
+    const marks = this.plot.querySelectorAll(".scatterlayer path.point");
+    const order = this.chosen === null ? [] : [this.chosen];
+    [...x.keys(), ...order].forEach((node, place) =>
+      marks[place].setAttribute("transform", `translate(${x[node]},${y[node]})`));
+    const [left, top] = [x.map((at) => at + xaxis._offset), y.map((at) => at + yaxis._offset)];
+    const links = this.plot.querySelectorAll(".shapelayer path");
+    [this.now.edges, this.chosenPairs()].forEach((pairs, place) =>
+      links[place].setAttribute("d", this.path(pairs, left, top)));
   }
 
   tell() {
@@ -174,33 +201,33 @@ class GraphView {
     }[this.mode];
   }
 
-  moveTo(layer) {
+  async moveTo(layer) {
     cancelAnimationFrame(this.frame);
+    const from = this.moving ?? this.places();
     this.layer = layer;
     this.slider.value = layer;
     this.tell();
     if (this.chosen !== null) this.describe(this.chosen);
-    const from = [[...this.x], [...this.y]];
-    const seen = ["xaxis", "yaxis"].map((axis) => [...this.plot.layout[axis].range]);
-    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    await this.refresh({ fit: true });
+    const to = this.places();
+    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) await this.glide(from, to);
+    if (this.layer === layer) this.root.dataset.layer = layer;
+  }
+
+  // Let nodes go from where they were to where they are; another move may take over on the way.
+  glide(from, to) {
     const begin = performance.now();
     return new Promise((done) => {
       const step = (time) => {
-        const share = still ? 1 : Math.min(1, Math.max(0, (time - begin) / MOVE));
+        const share = Math.min(1, Math.max(0, (time - begin) / MOVE));
         const eased = share * share * (3 - 2 * share);
-        for (let node = 0; node < this.x.length; node++) {
-          this.x[node] = from[0][node] + eased * (this.now.x[node] - from[0][node]);
-          this.y[node] = from[1][node] + eased * (this.now.y[node] - from[1][node]);
-        }
-        this.refresh(this.ranges[layer].map((range, axis) =>
-          range.map((end, side) => seen[axis][side] + eased * (end - seen[axis][side]))));
+        const between = (axis) => to[axis].map((end, at) => from[axis][at] + eased * (end - from[axis][at]));
+        this.moving = share < 1 ? [between(0), between(1)] : null;
+        this.put(this.moving ?? to);
         if (share < 1) this.frame = requestAnimationFrame(step);
-        else {
-          this.root.dataset.layer = layer;
-          done();
-        }
+        else done();
       };
-      this.frame = requestAnimationFrame(step);
+      step(begin);
     });
   }
 
@@ -327,7 +354,7 @@ class GraphView {
       if (node(event) !== undefined) this.choose(node(event));
     });
     document.addEventListener("recolour", () => {
-      Plotly.react(this.plot, this.traces(), themed(this.plot.layout), CONFIG);
+      this.refresh({ theme: true });
     });
   }
 }

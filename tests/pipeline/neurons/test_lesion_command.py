@@ -112,6 +112,19 @@ def test_network_that_lesions_do_not_hurt(tmp_path, caplog):
     assert len(nx.read_graphml(out / "exports" / "dependencies.graphml")) == 0
 
 
+@pytest.mark.parametrize("modules", ["local", "activations"])
+def test_other_modules(modules, weights, finished, tmp_path):
+    options = {**OPTIONS, "random_sets": 1, "pair_sets": 0, "modules": modules}
+    lesions = _read(command.lesion_neurons(tmp_path, weights=weights, **options))["lesions"]
+    plain = _read(finished)["lesions"]
+    assert set(lesions["layer"]) == {"net.1", "net.3"}
+    assert lesions[["layer", "module", "size"]].values.tolist() != (
+        plain[["layer", "module", "size"]].values.tolist()
+    )
+    if modules == "local":
+        assert len(lesions) == len(plain)
+
+
 def test_convolutions(tmp_path):
     options = {**OPTIONS, "model": "vgg8", "random_sets": 1, "pair_sets": 0, "clusters": 2}
     lesions = _read(command.lesion_neurons(tmp_path, **options))["lesions"]

@@ -68,6 +68,12 @@ def test_what_cannot_be_met_says_what_can(quantity, value, said):
         meet_budget([part(1), part(2)], Budget(quantity=quantity, value=value), left=left)
 
 
+@pytest.mark.parametrize(("quantity", "value"), [("macs", 0.5), ("layers", 1)])
+def test_where_no_layer_can_go(quantity, value):
+    with pytest.raises(PlanError, match="cannot be met: no layer can go; take another"):
+        meet_budget([], Budget(quantity=quantity, value=value), left=left)
+
+
 @pytest.mark.parametrize(
     ("quantity", "value", "said"),
     [

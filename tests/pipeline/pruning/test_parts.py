@@ -93,6 +93,48 @@ def test_what_cannot_go_is_said():
     }
 
 
+class Added(nn.Module):
+    """Shortcuts in the network's own forward, of one layer and of two; a U-Net's around a stage."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(1, 4, 3, padding=1)
+        self.alone = nn.Sequential(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4))
+        self.relu = nn.ReLU()  # of the sum, although it follows a layer of the branch
+        self.first, self.second = nn.Conv2d(4, 4, 1), nn.Conv2d(4, 4, 1)
+        self.gate = nn.Conv2d(4, 4, 1)
+        self.down, self.deep = nn.Conv2d(4, 4, 2, stride=2), nn.Conv2d(4, 4, 1)
+        self.up = nn.ConvTranspose2d(4, 4, 2, stride=2)
+        self.copied, self.free = nn.Conv2d(4, 4, 1), nn.Conv2d(8, 8, 1)
+        self.head = nn.Linear(8, 2)
+
+    def forward(self, x):
+        x = self.stem(x)
+        x = self.relu(x + self.alone(x))
+        x = x + self.second(self.first(x).relu())
+        x = x * self.gate(x).sigmoid()
+        x = x + self.up(self.deep(self.down(x)))
+        x = self.free(torch.cat([x, self.copied(x)], dim=1))
+        return self.head(x.mean((2, 3)))
+
+
+def test_no_layer_goes_around_which_data_are_added():
+    problems = {part.name: part.problem for part in find_parts(Added(), (1, 6, 6))}
+    beside = "data go around it and join its output"
+    assert problems == {
+        "stem": "it is the first layer",
+        "relu": beside,  # x + alone(x) would become x + x
+        "first": beside,
+        "second": beside,
+        "gate": beside,
+        "down": "it changes the shape 4x6x6 -> 4x3x3",
+        "deep": None,  # what goes down and up again remains a branch
+        "up": "it changes the shape 4x3x3 -> 4x6x6",
+        "copied": None,
+        "free": None,
+    }
+
+
 def test_a_change_of_shape_is_named():
     parts = find_parts(load_model("resnet20"), (3, 32, 32))
     assert parts[4].problem == "it changes the shape 16x32x32 -> 32x16x16"

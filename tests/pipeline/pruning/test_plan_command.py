@@ -105,6 +105,15 @@ def test_all_criteria(run, tmp_path, capsys):
     assert rows["layer"].unique().tolist() == plan.removed
 
 
+def test_all_criteria_without_a_budget_remove_half_of_what_can_go(run, tmp_path, capsys):
+    code, said = command([run, "--criterion", "all", "--out", tmp_path / "p"], capsys)
+    assert code == 0
+    assert "no budget: each removes 1 of the 3 layers that can go" in said
+    scores = read_frame(tmp_path / "criteria.parquet", "criteria")
+    first = scores[scores["repeat"] == 0]
+    assert set(first.groupby("criterion")["removed"].sum()) == {1}
+
+
 def test_the_terminal_is_80_columns(run, tmp_path, capsys):
     code, said = command(
         [run, "--rule", "running_maximum", "--out", tmp_path / "plan.json"], capsys

@@ -6,7 +6,8 @@ from pipeline.pruning.report import lay_out, read_result
 ORIGINAL = {
     "step": 0, "state": "original", "removed": "", "accuracy": 0.9164, "accuracy_low": 0.8978,
     "accuracy_high": 0.9319, "parameters": 853018, "macs": 125_490_000, "seconds_1": 4e-3,
-    "seconds_1_low": 3.9e-3, "seconds_1_high": 4.2e-3, "seconds_64": 0.123456, "device": "this",
+    "seconds_1_low": 3.9e-3, "seconds_1_high": 4.2e-3, "seconds_64": 0.123456, "speedup_1": 1.0,
+    "device": "this",
 }  # fmt: skip
 
 
@@ -49,15 +50,15 @@ def test_no_line_is_too_long():
         ({}, "accuracy is equal to the original's, within"),
         ({}, "42.9 % fewer parameters and 60.2 % fewer multiply-accumulates"),
         (
-            {"seconds_1": 2e-3, "seconds_1_low": 2e-3, "seconds_1_high": 2e-3},
+            {"speedup_1": 2.0, "seconds_1_low": 2e-3, "seconds_1_high": 2e-3},
             "is 2.00 times faster with one image on this.",
         ),
         (
-            {"seconds_1": 5e-3, "seconds_1_low": 5e-3, "seconds_1_high": 5e-3},
+            {"speedup_1": 0.8, "seconds_1_low": 5e-3, "seconds_1_high": 5e-3},
             "is 1.25 times slower with one image on this.",
         ),
         (
-            {"seconds_1": 3.8e-3, "seconds_1_low": 3e-3, "seconds_1_high": 3.95e-3},
+            {"speedup_1": 1.05, "seconds_1_low": 3e-3, "seconds_1_high": 3.95e-3},
             "is not measurably faster or slower (ratio 1.05, quartiles overlap) with one image",
         ),
     ],

@@ -20,7 +20,7 @@ QUIET = (
 )
 DESKTOP, PHONE = (1280, 900), (390, 844)
 LAST = "6"  # of seven layers
-COLOURS = "[...document.querySelector('.graph .plot').data[2].marker.color]"
+COLOURS = "[...document.querySelector('.graph .plot').data[0].marker.color]"
 SCRIPT = "<script>alert(1)</script>"
 
 
@@ -131,7 +131,7 @@ def test_radio_buttons_take_arrow_keys_and_a_class_is_shown_alone(opened, made):
     assert page.get_by_role("radio", name="prediction").is_checked()
     page.keyboard.press("ArrowLeft")
     page.get_by_role("button", name="plain").press("Enter")
-    opacity = page.evaluate("document.querySelector('.graph .plot').data[2].marker.opacity")
+    opacity = page.evaluate("document.querySelector('.graph .plot').data[0].marker.opacity")
     labels = page.evaluate("document.querySelector('.graph').view.data.labels")
     plain = sorted(made.names).index("plain")
     assert [value == 1 for value in opacity] == [label == plain for label in labels]
@@ -171,7 +171,7 @@ def test_a_sample_is_found_by_its_number_and_leads_to_its_neighbours(opened):
     first = data["layers"][-1]["near"][5][0]
     page.locator(".near button").first.press("Enter")
     assert f"Sample {data['samples'][first]}" in page.locator(".about").text_content()
-    ring = page.evaluate("document.querySelector('.graph .plot').data[3].x")
+    ring = page.evaluate("document.querySelector('.graph .plot').data[1].x")
     assert ring == [data["layers"][-1]["x"][first]]
     box.fill("999999")
     box.press("Enter")
