@@ -1,5 +1,6 @@
 """Stage 2: activation shards in, k-NN edges out."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from graphs.neighbors.knn import check_k, check_search, explain_engine
@@ -7,7 +8,7 @@ from graphs.runs import Run
 from pipeline.console import command_line, log, plural
 from pipeline.devices import memory_budget, resolve_device, run_folder
 from pipeline.edge_files import edges_digest, sum_proofs
-from pipeline.linking import LayerTask, link_locally
+from pipeline.linking import LayerTask, Linked, link_locally
 from pipeline.linking_pairs import link_on_cluster
 from pipeline.options import Machine, Neighbours, Work
 from pipeline.parallel import open_cluster
@@ -87,27 +88,12 @@ def build_edges(
             run.reopen("edges")
         else:
             skip_stage()
-        log.info(
-            "stage 2: %s, k=%d, %s",
-            f"{len(todo)} of {plural(len(tasks), 'graph')} to link"
-            if todo
-            else "all of it is there, nothing to do",
-            neighbours.k,
-            neighbours.metric,
+        _announce(tasks, todo, engine)
+        _link(
+            link_on_cluster(cluster, todo) if cluster else link_locally(todo, memory=memory),
+            todo,
+            show=work.progress,
         )
-        if todo:
-            log.info("stage 2: engine %s", engine)
-        size = sum(task.size for task in todo)
-        with progress_bar(
-            "linking", len(todo), show=work.progress, unit="layers", size=size
-        ) as advance:
-            linked = (
-                link_on_cluster(cluster, todo) if cluster else link_locally(todo, memory=memory)
-            )
-            for layer in linked:
-                for note in layer.notes:
-                    log.warning("%s", note)
-                advance(1, layer.size)
     proofs = sum_proofs({task.folder.edges(task.layer["index"]): task.digest for task in tasks})
     if todo and proofs:
         log.info(
@@ -118,6 +104,26 @@ def build_edges(
     entry = {"parameters": options, "engine": engine, "device": machine.device}
     run.finish("edges", entry | ({"proofs": proofs} if proofs else {}), command=command_line())
     return out
+
+
+def _announce(tasks: list[LayerTask], todo: list[LayerTask], engine: str) -> None:
+    """Say what there is to do, and how it is done."""
+    work = f"{len(todo)} of {plural(len(tasks), 'graph')} to link"
+    said = work if todo else "all of it is there, nothing to do"
+    options = tasks[0].neighbours
+    log.info("stage 2: %s, k=%d, %s", said, options.k, options.metric)
+    if todo:
+        log.info("stage 2: engine %s", engine)
+
+
+def _link(linked: Iterable[Linked], todo: list[LayerTask], *, show: bool) -> None:
+    """Link layers, with progress, and say what the user should hear of."""
+    size = sum(task.size for task in todo)
+    with progress_bar("linking", len(todo), show=show, unit="layers", size=size) as advance:
+        for layer in linked:
+            for note in layer.notes:
+                log.warning("%s", note)
+            advance(1, layer.size)
 
 
 def _explain(tasks: list[LayerTask]) -> str:

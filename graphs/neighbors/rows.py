@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from graphs.errors import ActivationError
 from graphs.neighbors.knn_graph import Metric
-from graphs.neighbors.threads import in_threads
+from graphs.neighbors.threads import in_threads, thread_count
 
 NORM_FLOOR = 1e-8
 CHUNK_BYTES = 1 << 20  # float64 numbers that stay in a core's cache
@@ -105,19 +105,26 @@ def unit_rows(
     block = np.asarray(rows[start:stop])
     unit = np.empty(block.shape, np.float32) if out is None else out
     step = max(1, CHUNK_BYTES // (8 * max(1, block.shape[1])))
+    share = max(step, -(-len(block) // thread_count()))
 
-    def scale(at: int) -> None:
-        part, norms = _directions(block[at : at + step].astype(np.float64), metric)
-        if not np.isfinite(norms).all():
-            row = first + start + at + int(np.flatnonzero(~np.isfinite(norms))[0])
-            raise ActivationError(
-                f"row {row} of the features holds NaN or infinity",
-                "similarity needs finite numbers: look at the layer and the sample",
-            )
-        part *= (1 / np.maximum(norms, NORM_FLOOR))[:, None]  # a division takes four times as long
-        unit[at : at + step] = part
+    def scale(begin: int) -> None:
+        # room that is used again and again: fresh memory would cost more than what is done with it
+        room = np.empty((step, block.shape[1]))
+        for at in range(begin, min(begin + share, len(block)), step):
+            some = slice(at, min(at + step, begin + share, len(block)))
+            wide = room[: some.stop - at]
+            wide[:] = block[some]
+            part, norms = _directions(wide, metric)
+            if not np.isfinite(norms).all():
+                row = first + start + at + int(np.flatnonzero(~np.isfinite(norms))[0])
+                raise ActivationError(
+                    f"row {row} of the features holds NaN or infinity",
+                    "similarity needs finite numbers: look at the layer and the sample",
+                )
+            part *= (1 / np.maximum(norms, NORM_FLOOR))[:, None]  # a division takes far longer
+            unit[some] = part
 
-    in_threads(scale, range(0, len(block), step))
+    in_threads(scale, range(0, len(block), share))
     return unit
 
 
