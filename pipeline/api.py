@@ -252,7 +252,7 @@ def analyze(
         chosen = resolve_layers(model, layers, images.images([0]))
         _check_memory(chosen, pool, samples, budget)
         forward = Forward.prepare(model, images, chosen, memory=budget, device=target, pool=pool)
-        tables, settled, graphs, lists = [], [], [], []
+        tables, per_sample, graphs, lists = [], [], [], []
         for repeat, indices in enumerate(draw.indices):
             values, nodes = _gather(forward, indices)
             found = tuple(
@@ -271,7 +271,7 @@ def analyze(
             graph = DynamicGraph.from_knn(found, nodes, layers=names, name=f"{VARIANT}-r{repeat}")
             tables.append(measure_dynamic_graph(graph, found, repeat=repeat, seed=seed))
             class_names = dict(enumerate(images.label_names))
-            settled.append(
+            per_sample.append(
                 sample_table(found, nodes, names, class_names=class_names, repeat=repeat)
             )
             graphs.append(graph)
@@ -283,7 +283,7 @@ def analyze(
         class_pairs=all_tables.class_pairs,
         communities=all_tables.communities,
         nodes=all_tables.nodes,
-        samples=pd.concat(settled, ignore_index=True),
+        samples=pd.concat(per_sample, ignore_index=True),
         flows=all_tables.flows,
         events=all_tables.events,
         graphs=tuple(graphs),

@@ -79,6 +79,10 @@ COMMANDS = {
         "pipeline.studies.tsne:study_tsne",
         "Draw the samples of a run in the plane, layer by layer, beside Q.",
     ),
+    "study multislice": (
+        "pipeline.studies.multislice:study_multislice",
+        "Find communities of all layers at once, and follow the samples through them.",
+    ),
     "study adversarial": (
         "pipeline.studies.adversarial:study_adversarial",
         "See how the curve of attacked images differs from that of the clean ones.",
