@@ -20,13 +20,11 @@ def summary_section(folders: Folders) -> Section:
         {"name": item.name if many else "", "figures": _figures(item), "text": reading(item.layers)}
         for item in folders.runs
     ]
-    sentences = [study.reading for study in folders.studies if study.reading]
     return Section(
         name="summary",
         title="In short",
         short="Summary",
         kind="summary",
-        sentences=sentences,
         content={"cards": cards},
     )
 
