@@ -61,4 +61,5 @@ def accuracy(item: Reported) -> float | None:
 
 
 def _number(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
+    text = f"{value:.2f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")
