@@ -70,7 +70,7 @@ def first_centers(
 
     def distances(centers: NDArray[np.intp]) -> NDArray[np.float64]:
         apart = squares + squares[centers][:, None] - 2 * (points[centers] @ columns)
-        return np.maximum(apart, 0)
+        return np.asarray(np.maximum(apart, 0))
 
     nearest = distances(np.array(chosen))[0]
     for _ in range(clusters - 1):

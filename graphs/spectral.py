@@ -171,7 +171,7 @@ def cluster_volumes(
     degree = np.asarray(matrix.sum(axis=1))
     source = np.repeat(number, np.diff(matrix.indptr))
     same = source == number[matrix.indices]
-    volume = np.bincount(number, weights=degree)
+    volume = np.bincount(number, weights=degree).astype(np.float64)
     inside = np.bincount(source[same], weights=matrix.data[same], minlength=len(volume))
     if not volume.all():
         raise GraphError(
@@ -179,7 +179,7 @@ def cluster_volumes(
             "no share",
             "leave nodes without edges out, with the label -1",
         )
-    return volume, inside
+    return volume, inside.astype(np.float64)
 
 
 def count_components(adjacency: csr_array) -> int:
@@ -302,7 +302,7 @@ def _bipartite_vectors(scaled: csr_array, count: int) -> NDArray[np.float64] | N
     vectors = np.zeros((len(side), count))
     vectors[few] = small
     vectors[~few] = half.T @ small / np.sqrt(squares)
-    return vectors[:, ::-1] / np.sqrt(2)
+    return np.asarray(vectors[:, ::-1] / np.sqrt(2))
 
 
 def _sides(matrix: csr_array) -> NDArray[np.bool_] | None:

@@ -16,13 +16,16 @@ from graphs.export import check_gephi
 from graphs.places import resolve_folder
 from graphs.runs import METRIC_TABLES, Run
 from pipeline.cli import main
-from pipeline.devices import require_disk, require_writable, run_folder
+from pipeline.devices import require_disk, require_writable
 from pipeline.export_command import export_graphs
 from pipeline.options import Images, Neighbours, Network, Work
 from pipeline.report_command import write_report
 from pipeline.run import run_stages
 from pipeline.stage1_activations import dump_activations
 from pipeline.stage2_edges import build_edges
+from pipeline.studies.compare import study_compare
+from pipeline.studies.similarity import study_similarity
+from pipeline.studies.tsne import study_tsne
 
 NETWORK, IMAGES = Network(model="mlp"), Images(samples=60, repeats=2)
 QUIET = Work(progress=False)
@@ -104,6 +107,20 @@ def test_pandas_reads_the_tables_where_they_lie(local, remote):
     pd.testing.assert_frame_equal(
         pd.read_parquet(url), pd.read_parquet(local / "metrics" / "layers.parquet")
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("study", [study_similarity, study_tsne, study_compare])
+def test_studies_read_a_run_there_and_write_there(local, remote, bucket, tmp_path, study):
+    name = study.__name__.removeprefix("study_")
+    options = {} if study is study_compare else {"work": QUIET}
+    here = study(local, out=tmp_path / name, **options)
+    there = study(Path(str(remote)), out=Path(f"s3://{bucket}/studies/{name}"), **options)
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(f"{there}/metrics/{name}.parquet"),
+        pd.read_parquet(here / "metrics" / f"{name}.parquet"),
+    )
+    assert (there / "figures" / f"{name}.png").exists()
 
 
 @pytest.mark.slow
@@ -276,7 +293,7 @@ def test_what_is_no_run_is_kept_local(name, command, tmp_path, monkeypatch):
 
 
 def test_the_room_for_temporary_files_is_looked_at(tmp_path):
-    folder = run_folder("memory://bucket/run")
+    folder = resolve_folder("memory://bucket/run")
     require_writable(folder)
     require_disk(folder, 2**60, at_once=1)
     with pytest.raises(RunError, match=r"1 EiB|\d TiB are needed in .* free; .*TMPDIR"):
