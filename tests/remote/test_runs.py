@@ -16,7 +16,7 @@ from graphs.export import check_gephi
 from graphs.places import resolve_folder
 from graphs.runs import METRIC_TABLES, Run
 from pipeline.cli import main
-from pipeline.devices import require_disk, require_writable, run_folder
+from pipeline.devices import require_disk, require_writable
 from pipeline.export_command import export_graphs
 from pipeline.options import Images, Neighbours, Network, Work
 from pipeline.report_command import write_report
@@ -299,7 +299,7 @@ def test_what_is_no_run_is_kept_local(name, command, tmp_path, monkeypatch):
 
 
 def test_the_room_for_temporary_files_is_looked_at(tmp_path):
-    folder = run_folder("memory://bucket/run")
+    folder = resolve_folder("memory://bucket/run")
     require_writable(folder)
     require_disk(folder, 2**60, at_once=1)
     with pytest.raises(RunError, match=r"1 EiB|\d TiB are needed in .* free; .*TMPDIR"):
