@@ -56,6 +56,29 @@ def test_identity_is_the_network_whose_residual_branches_give_zero(resnet):
         assert not torch.equal(pruned(images()), model(images()))
 
 
+class Rooted(nn.Module):
+    """NaN as soon as its scale is disturbed; counts its blocks."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.zeros(64))
+        self.blocks = nn.ModuleList(nn.Linear(6, 6) for _ in range(3))
+        self.head = nn.Linear(6, 2)
+
+    def forward(self, x):
+        for block in self.blocks:
+            x = block(x)
+        return self.head(x) * (len(self.blocks) + self.scale.sqrt().sum())
+
+
+def test_a_network_that_bears_no_noise_is_checked_as_it_is():
+    model = Rooted().eval()
+    pruned = remove_parts(model, find_parts(model, (6,)), ["blocks.1"], input_shape=(6,)).model
+    with torch.inference_mode(), bypassed(model, ["blocks.1"]):
+        x = torch.randn(3, 6)
+        assert torch.equal(pruned(x), model(x))
+
+
 def test_the_original_is_untouched(resnet):
     model, parts = resnet
     before = {name: value.clone() for name, value in model.state_dict().items()}
