@@ -5,6 +5,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from graphs.errors import TableError
+from graphs.frames import require_columns
 
 
 def measure_changes(clean: NDArray[np.floating], attacked: NDArray[np.floating]) -> pd.DataFrame:
@@ -85,11 +86,7 @@ def compare_pairs(layers: pd.DataFrame) -> pd.DataFrame:
     >>> float(row["last_layer_attacked"]), row["largest_drop_layer"]
     (0.3, 'b')
     """
-    for column in ("attack", "state", "layer", "layer_index", "modularity"):
-        if column not in layers.columns:
-            raise TableError(
-                f"the layers have no column {column!r}", "give attack, state and the table layers"
-            )
+    require_columns(layers, "layers", ["attack", "state", "layer", "layer_index", "modularity"])
     rows = []
     for attack, both in layers.groupby("attack", sort=False):
         curves = both.pivot_table(

@@ -1,5 +1,7 @@
 """Which classes come apart, and where: read from the table ``class_pairs``."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -37,27 +39,35 @@ def pair_curves(class_pairs: pd.DataFrame) -> pd.DataFrame:
     (excess < 0.5), and that is no accident of the samples (z < −2). z of several repeats are put
     together as by Stouffer et al. 1949.
     """
-    names = ["class_a_name", "class_b_name"]
-    wanted = ["class_a", "class_b", *names, "layer_index", "layer", "excess", "z"]
-    require_columns(class_pairs, "class_pairs", wanted)
+    wanted = ["repeat", "class_a", "class_a_name", "class_b", "class_b_name"]
+    require_columns(class_pairs, "class_pairs", [*wanted, "layer_index", "layer", "excess", "z"])
     pairs = class_pairs.loc[class_pairs["class_a"] != class_pairs["class_b"]]
-    keys = ["class_a", "class_b", "layer_index"]
+    pairs = pairs.assign(pair=pairs["class_a_name"] + " and " + pairs["class_b_name"])
+    names = pairs.groupby(["class_a", "class_b"], sort=True)[["pair"]].first()
+    layers = class_pairs.groupby("layer_index", sort=True)[["layer"]].first()
+    repeats = class_pairs["repeat"].nunique()
     found = (
-        pairs.groupby(keys, sort=True)
-        .agg(
-            class_a_name=("class_a_name", "first"),
-            class_b_name=("class_b_name", "first"),
-            layer=("layer", "first"),
-            excess=("excess", "mean"),
-            z=("z", "sum"),
-            known=("z", "count"),
-        )
+        pairs.groupby(["class_a", "class_b", "layer_index"])
+        .agg(sum=("excess", "sum"), z=("z", "sum"), known=("z", "count"))
+        # of many classes, pairs without a link have no row
+        .reindex(_every(names.index, layers.index), fill_value=0)
         .reset_index()
+        .join(names, on=["class_a", "class_b"])
+        .join(layers, on="layer_index")
+        .sort_values(["class_a", "class_b", "layer_index"], ignore_index=True)
     )
+    found["excess"] = found["sum"] / repeats
     found["z"] = (found["z"] / np.sqrt(found["known"])).where(found["known"] > 0)
     found["apart"] = (found["excess"] < APART) & (found["z"] < SURE)
-    found["pair"] = found["class_a_name"] + " and " + found["class_b_name"]
     return found[["class_a", "class_b", "pair", "layer_index", "layer", "excess", "z", "apart"]]
+
+
+def _every(pairs: "pd.Index[Any]", layers: "pd.Index[Any]") -> pd.MultiIndex:
+    """Every pair in every layer."""
+    rows = np.repeat(np.arange(len(pairs)), len(layers))
+    first, second = (pairs.get_level_values(level)[rows] for level in (0, 1))
+    names = ["class_a", "class_b", "layer_index"]
+    return pd.MultiIndex.from_arrays([first, second, np.tile(layers, len(pairs))], names=names)
 
 
 def separation_table(class_pairs: pd.DataFrame) -> pd.DataFrame:
@@ -90,27 +100,23 @@ def separation_table(class_pairs: pd.DataFrame) -> pd.DataFrame:
     [['cat and dog', 'c', 1.5, 0.2]]
     """
     curves = pair_curves(class_pairs)
-    rows = []
-    for (first, second), curve in curves.groupby(["class_a", "class_b"], sort=True):
-        mixed = np.flatnonzero(~curve["apart"].to_numpy())
-        at = int(mixed[-1]) + 1 if len(mixed) else 0
-        stays = at < len(curve)
-        rows.append(
-            {
-                "class_a": first,
-                "class_b": second,
-                "pair": curve["pair"].iloc[0],
-                "separates_index": curve["layer_index"].iloc[at] if stays else np.nan,
-                "separates": curve["layer"].iloc[at] if stays else None,
-                "excess_before": curve["excess"].iloc[at - 1] if at else np.nan,
-                "excess_last": curve["excess"].iloc[-1],
-                "z_last": curve["z"].iloc[-1],
-            }
-        )
-    table = pd.DataFrame(rows)
+    layers = curves.drop_duplicates("layer_index")[["layer_index", "layer"]]
+    depth = max(1, len(layers))
+    apart, excess, z = (
+        curves[column].to_numpy().reshape(-1, depth) for column in ("apart", "excess", "z")
+    )
+    # the layer after the last one in which a pair is not apart
+    at = np.where(~apart.all(axis=1), depth - np.argmax(~apart[:, ::-1], axis=1), 0)
+    rows, stays = np.arange(len(at)), at < depth
+    place = np.minimum(at, depth - 1)
+    table = curves.iloc[::depth][["class_a", "class_b", "pair"]].reset_index(drop=True)
+    table["separates_index"] = np.where(stays, layers["layer_index"].to_numpy()[place], np.nan)
+    names = [*layers["layer"], None]  # None where a pair does not stay apart
+    table["separates"] = pd.Series([names[layer] for layer in at], dtype=object)
+    table["excess_before"] = np.where(at > 0, excess[rows, at - 1], np.nan)
+    table["excess_last"], table["z_last"] = excess[:, -1], z[:, -1]
     # a pair that never comes apart is the last of all
-    late = table["separates_index"].fillna(np.inf)
-    order = np.lexsort((-table["excess_last"].fillna(0), -late))
+    order = np.lexsort((-table["excess_last"], -at))
     return table.iloc[order].reset_index(drop=True)
 
 

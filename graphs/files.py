@@ -4,9 +4,12 @@ import errno
 import hashlib
 import json
 import os
+import platform
 import re
 import shutil
 import tempfile
+import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -41,7 +44,7 @@ def replacing(path: Path) -> Iterator[Path]:
         with _uploading(there) as local:
             yield local
         return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(temporary_name(path.name))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -68,10 +71,24 @@ def _uploading(path: "RemotePath") -> Iterator[Path]:
         raise explain_os_error(error, path) from error
 
 
-# what `replacing` calls its files, of the kinds that are written here
+# what `temporary_name` gives, of the kinds of files that are written here
 TEMPORARY = re.compile(
-    r"\..+\.(parquet|npz|json|graphml|gexf|svg|png|pt|pt2|onnx|csv|html)(\.gz)?\.(?P<process>\d{1,7})\.tmp"
+    r"\..+\.(parquet|npz|json|graphml|gexf|svg|png|pt|pt2|onnx|csv|html)(\.gz)?"
+    r"\.(?P<machine>[0-9a-f]{8})-(?P<process>\d{1,7})\.tmp"
 )
+DAY = 86_400
+
+
+def temporary_name(name: str) -> str:
+    """Return what a file is called while this process writes it.
+
+    Machines that share a disk number their processes alike, so the name says which one it is.
+    """
+    return f".{name}.{_machine()}-{os.getpid()}.tmp"
+
+
+def _machine() -> str:
+    return f"{zlib.crc32(platform.node().encode()):08x}"
 
 
 def remove_tree(folder: Path) -> None:
@@ -96,6 +113,8 @@ def remove_tree(folder: Path) -> None:
 def sweep(folder: Path) -> None:
     """Remove what killed writers left in a folder and below it.
 
+    Of another machine nobody knows here whether a writer lives: its files go after a day.
+
     At a URL nothing is left: what was not uploaded lies in the folder for temporary files.
     """
     if remote(folder):
@@ -103,7 +122,7 @@ def sweep(folder: Path) -> None:
         return
     for path in folder.rglob(".*.tmp"):
         found = TEMPORARY.fullmatch(path.name)
-        if found and not _alive(int(found["process"])):
+        if found and not _at_work(path, found):
             path.unlink(missing_ok=True)
 
 
@@ -112,6 +131,16 @@ def _sweep_staging() -> None:
         process = path.name.removeprefix(STAGING).partition("-")[0]
         if process.isdecimal() and not _alive(int(process)):
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _at_work(path: Path, name: re.Match[str]) -> bool:
+    """Whether somebody may still be writing a temporary file."""
+    if name["machine"] == _machine():
+        return _alive(int(name["process"]))
+    try:
+        return time.time() - path.stat().st_mtime < DAY
+    except FileNotFoundError:  # renamed since it was listed
+        return True
 
 
 def _alive(process: int) -> bool:

@@ -159,6 +159,18 @@ def require_leidenalg() -> ModuleType:
     return module
 
 
+def check_coupling(coupling: float) -> None:
+    """Refuse what is no weight.
+
+    Raises
+    ------
+    GraphError
+        When it is negative or not finite.
+    """
+    if not (np.isfinite(coupling) and coupling >= 0):
+        raise GraphError(f"coupling={coupling} is no weight", "use 0 or more, such as 1.0")
+
+
 def _check(snapshots: Sequence[Snapshot], *, coupling: float, resolution: float) -> int:
     """Refuse what has no multislice modularity; return the number of nodes."""
     sizes = {snapshot.n_nodes for snapshot in snapshots}
@@ -166,8 +178,7 @@ def _check(snapshots: Sequence[Snapshot], *, coupling: float, resolution: float)
         raise GraphError(
             f"the layers have {sorted(sizes) or 'no'} nodes", "give layers over the same nodes"
         )
-    if not (np.isfinite(coupling) and coupling >= 0):
-        raise GraphError(f"coupling={coupling} is no weight", "use 0 or more, such as 1.0")
+    check_coupling(coupling)
     if not (np.isfinite(resolution) and resolution > 0):
         raise GraphError(f"resolution={resolution} is no positive number", "use 1.0")
     return sizes.pop()

@@ -183,8 +183,8 @@ def null_rows(ncut: float, shuffles: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for null, part in shuffles.groupby("null", sort=False):
         test: Mapping[str, float] = vars(compare_with_null(ncut, part["ncut"].to_numpy()))
-        medians = part[["n_clusters", "n_components"]].median().to_dict()
-        rows.append({"null": null, **test, **medians})
+        medians = {name: float(part[name].median()) for name in ("n_clusters", "n_components")}
+        rows.append({"null": str(null), **test, **medians})
     return pd.DataFrame(rows)
 
 

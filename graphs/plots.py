@@ -4,9 +4,7 @@ Colours are those of seaborn's ``colorblind`` and ``vlag`` palettes and of virid
 colour-blind readers. No global style is touched.
 """
 
-import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,8 +14,8 @@ from matplotlib.axes import Axes
 from graphs.errors import TableError
 from graphs.frames import require_columns
 from graphs.plot_axes import NAMED_LAYERS, label_layers, new_axes, shorten, thin
+from graphs.published import SOURCE
 
-SOURCE = "Lu et al. 2022"
 PERMUTED = "labels permuted (mean ± 2 SD)"
 
 
@@ -47,7 +45,7 @@ def plot_curve(
     value : str
         Column to draw, ``modularity_leiden`` or ``ami`` for example.
     published : DataFrame, optional
-        Curves to draw behind in grey, from `published_curve`.
+        Curves to draw behind in grey, from `graphs.published.published_curve`.
 
     Returns
     -------
@@ -167,53 +165,6 @@ def plot_classes(classes: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.tick_params(axis="x", length=0)
     label_layers(ax, classes, offset=0.5)
     return ax
-
-
-def published_curve(
-    path: str | Path, *, model: str, dataset: str, figure: str = "modularity_curve"
-) -> pd.DataFrame:
-    """Select the published curve of a network and data set from a table of such curves.
-
-    Parameters
-    ----------
-    path : str or Path
-        CSV with the columns ``figure, model, dataset, setting, x, Q, precision``; x counts the
-        layers from 1.
-    model, dataset : str
-        Names in any common spelling: ``resnet18``, ``ResNet-18``; ``cifar10``, ``CIFAR-10``.
-    figure : str
-        Which rows: ``modularity_curve``, or ``ablation`` (settings ``k=5``, ``N=200``, ...).
-
-    Returns
-    -------
-    DataFrame
-        Rows of that figure, by setting and x; no rows where nothing matches.
-
-    Raises
-    ------
-    TableError
-        When the file cannot be read or lacks a column.
-    """
-    try:
-        curves = pd.read_csv(path)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise TableError(
-            f"{path} cannot be read as CSV ({reason})", "give the file with the published curves"
-        ) from error
-    require_columns(curves, Path(path).name, ["figure", "model", "dataset", "setting", "x", "Q"])
-    chosen = (
-        (curves["figure"] == figure)
-        & (curves["model"].map(_plain) == _plain(model))
-        & (curves["dataset"].map(_plain) == _plain(dataset))
-    )
-    return curves[chosen].sort_values(["setting", "x"], kind="stable").reset_index(drop=True)
-
-
-def _plain(name: object) -> str:
-    """Spelling that does not matter: case, signs, where the network comes from, the BN suffix."""
-    bare = str(name).lower().removeprefix("torchvision:").removesuffix("_bn")
-    return re.sub(r"[^a-z0-9]", "", bare)
 
 
 def _draw_published(published: pd.DataFrame, ax: Axes) -> None:

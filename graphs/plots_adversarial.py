@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,11 +14,14 @@ from numpy.typing import NDArray
 from graphs.errors import TableError
 from graphs.frames import require_columns
 from graphs.plots import plot_curve
+from graphs.published import Published
 
 TRIPLE = ("clean", "attacked", "difference")
 
 
-def plot_pairs(layers: pd.DataFrame, ax: Axes | None = None) -> Axes:
+def plot_pairs(
+    layers: pd.DataFrame, ax: Axes | None = None, *, published: Published | None = None
+) -> Axes:
     """Draw the curve of attacked images, and dashed in the same colour of these images clean.
 
     Parameters
@@ -26,6 +30,9 @@ def plot_pairs(layers: pd.DataFrame, ax: Axes | None = None) -> Axes:
         The table ``layers`` with the columns ``attack`` and ``state`` (clean or attacked).
     ax : Axes, optional
         Where to draw; a new figure without it.
+    published : Published, optional
+        Curves of the same attacks, ``setting`` as the column ``attack`` has it. Of the same network
+        they lie behind, wide and pale; of another one their last layers are hollow diamonds.
 
     Returns
     -------
@@ -68,8 +75,34 @@ def plot_pairs(layers: pd.DataFrame, ax: Axes | None = None) -> Axes:
     if len(clean):
         dashed = Line2D([], [], color="0.5", linewidth=1.2, linestyle="--")
         lines, words = [*lines, dashed], [*words, "the same images, clean"]
+    if published is not None:
+        names = attacked.assign(name=layers["attack"]).groupby("attack")["name"].first()
+        last_layer = int(attacked["layer_index"].max())
+        shown = {names[word]: colour for word, colour in colours.items()}
+        lines.append(_draw_published(published, ax, shown, last_layer))
+        words.append(published.title + ("" if published.same else ",\nlast layer"))
     ax.legend(lines, words, title="attack (images)", frameon=False, alignment="left", loc="best")
     return ax
+
+
+def _draw_published(
+    published: Published, ax: Axes, colours: dict[str, Any], last_layer: int
+) -> Line2D:
+    """Draw published curves of the attacks that have a colour; return what the legend shows."""
+    for name, colour in colours.items():
+        curve = published.rows[published.rows["setting"] == name]
+        if curve.empty:
+            continue
+        if published.same:
+            ax.plot(curve["x"] - 1, curve["Q"], color=colour, linewidth=4, alpha=0.25, zorder=0)
+        else:
+            ax.plot(
+                [last_layer], curve["Q"].iloc[-1:], "D", color=colour, markersize=7,
+                fillstyle="none", clip_on=False, zorder=3,
+            )  # fmt: skip
+    if published.same:
+        return Line2D([], [], color="0.8", linewidth=4)
+    return Line2D([], [], color="0.5", marker="D", fillstyle="none", linestyle="")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from graphs.frames import require_columns
-from graphs.plots import SOURCE
+from graphs.published import SOURCE
 
 MARKERS = {"": "o", "plateau": "o", "drop": "v"}
 MEANINGS = {"drop": "Q drops", "plateau": "plateau: Q moves by 0.03 at most"}
@@ -25,7 +25,7 @@ def plot_depths(
         Where to draw.
     published : dict of str to DataFrame, optional
         Published curves by the name of the run that they belong to, from
-        `graphs.plots.published_curve`: drawn behind, wide and pale, in the run's colour.
+        `graphs.published.published_curve`: drawn behind, wide and pale, in the run's colour.
 
     Returns
     -------

@@ -1,5 +1,7 @@
 """Clustered neuron graphs: layers side by side, and their n-cut beside those of shuffles."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -93,7 +95,8 @@ def plot_neurons(graph: NeuronGraph, labels: NDArray[np.integer], ax: Axes | Non
         ax.add_collection(lines)
     widest = max(np.bincount(graph.layer))
     ax.scatter(
-        *places.T,
+        places[:, 0],
+        places[:, 1],
         s=float(np.clip(1600 / widest, 3, 30)),
         c=colors[labels].tolist(),
         linewidths=0,
@@ -171,7 +174,8 @@ def draw_nulls(shuffles: pd.DataFrame, nulls: pd.DataFrame, figure: Figure, *, n
     bins = np.histogram_bin_edges(everything, bins=40)
     if bins[0] == bins[-1]:
         bins = np.linspace(ncut - 0.1, ncut + 0.1, 41)
-    for ax, row in zip(panels, nulls.itertuples(index=False), strict=True):
+    rows: Any = nulls.itertuples(index=False)
+    for ax, row in zip(panels, rows, strict=True):
         ax.hist(shuffles.loc[shuffles["null"] == row.null, "ncut"], bins=bins, color=SHUFFLES)
         ax.axvline(ncut, color="C3", linewidth=2)
         z = "" if np.isnan(row.z) else f"z = {row.z:.1f}, ".replace("-", "−")

@@ -6,17 +6,19 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from graphs.frames import require_columns
 from graphs.plots import plot_curve
+from graphs.published import Published
 
 MARKED_EPOCHS = 40  # dots on the lines up to here
 NAMED_LAYERS = 20  # every layer is named beside the colours up to here
 
 
-def plot_epochs(epochs: pd.DataFrame, ax: Axes) -> Axes:
+def plot_epochs(epochs: pd.DataFrame, ax: Axes, *, published: Published | None = None) -> Axes:
     """Draw Q of every layer against the epoch, coloured by depth.
 
     Parameters
@@ -25,6 +27,9 @@ def plot_epochs(epochs: pd.DataFrame, ax: Axes) -> Axes:
         The table `dynamics`.
     ax : Axes
         Where to draw; a bar with the layers' names takes some of its room.
+    published : Published, optional
+        Layers ``L1``, ``L5``, ... of a published training: dotted, as far as the epochs go, in the
+        colour of their relative depth.
 
     Returns
     -------
@@ -53,6 +58,8 @@ def plot_epochs(epochs: pd.DataFrame, ax: Axes) -> Axes:
             markersize=4,
         )
     _style(ax, y="modularity Q of the classes")
+    if published is not None:
+        _draw_published(published, ax, colors, until=epochs["epoch"].max())
     shades = ScalarMappable(BoundaryNorm(np.arange(len(names) + 1) - 0.5, len(names)), colors)
     ticks = np.arange(0, len(names), -(-len(names) // NAMED_LAYERS))
     bar = ax.get_figure().colorbar(shades, ax=ax, ticks=ticks, pad=0.02, aspect=30)  # type: ignore[union-attr]  # axes have a figure
@@ -63,7 +70,7 @@ def plot_epochs(epochs: pd.DataFrame, ax: Axes) -> Axes:
     return ax
 
 
-def plot_accuracy(epochs: pd.DataFrame, ax: Axes) -> Axes:
+def plot_accuracy(epochs: pd.DataFrame, ax: Axes, *, published: Published | None = None) -> Axes:
     """Draw accuracy against the epoch.
 
     Parameters
@@ -72,6 +79,8 @@ def plot_accuracy(epochs: pd.DataFrame, ax: Axes) -> Axes:
         The table `dynamics`.
     ax : Axes
         Where to draw.
+    published : Published, optional
+        With the accuracy of a published training (``Acc``).
 
     Returns
     -------
@@ -97,6 +106,10 @@ def plot_accuracy(epochs: pd.DataFrame, ax: Axes) -> Axes:
                 markersize=4,
                 label=label,
             )
+    if published is not None:
+        rows = published.rows[published.rows["x"] <= once["epoch"].max()]
+        accuracy = rows[rows["setting"] == "Acc"]
+        ax.plot(accuracy["x"], accuracy["Q"], ":", color="0.4", label=published.title)
     _style(ax, y="accuracy")
     ax.set_ylim(0, 1)
     if ax.get_legend_handles_labels()[0]:
@@ -138,6 +151,27 @@ def plot_untrained(layers: pd.DataFrame, ax: Axes, *, trained: str = "trained") 
     labels = [f"{trained}, mean ± SD over the repeats", f"{curves.shape[1]} untrained, mean ± SD"]
     ax.legend([line, grey], labels, frameon=False, loc="best")
     return ax
+
+
+def _draw_published(
+    published: Published, ax: Axes, colors: ListedColormap, *, until: float
+) -> None:
+    rows = published.rows[published.rows["x"] <= until]
+    layers = rows[rows["setting"].str.fullmatch(r"L\d+")]
+    names = sorted(layers["setting"].unique(), key=_number)
+    for name in names:
+        curve = layers[layers["setting"] == name]
+        depth = (_number(name) - 1) / max(published.layers - 1, 1)
+        color = colors(round(depth * (colors.N - 1)))
+        ax.plot(curve["x"], curve["Q"], ":", color=color, linewidth=1.5, zorder=1)
+    if names:
+        dotted = Line2D([], [], linestyle=":", color="0.4")
+        words = f"{published.title},\nlayers {', '.join(map(str, map(_number, names)))} of "
+        ax.legend([dotted], [f"{words}{published.layers}"], frameon=False, loc="best")
+
+
+def _number(name: str) -> int:
+    return int(name[1:])
 
 
 def _style(ax: Axes, *, y: str) -> None:

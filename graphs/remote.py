@@ -18,6 +18,7 @@ from upath.extensions import ProxyUPath
 from upath.implementations.cloud import CloudPath
 
 from graphs.errors import RunError, StratagraphError
+from graphs.files import temporary_name
 
 ANSWER_SECONDS = 15.0
 
@@ -134,7 +135,7 @@ class RemotePath(ProxyUPath):
                 return
             folder = self.parent
             self.fs.makedirs(folder.path, exist_ok=True)
-            hidden = (folder / f".{self.name}.{os.getpid()}.tmp").path
+            hidden = (folder / temporary_name(self.name)).path
             self.fs.put_file(str(local), hidden)
             self.fs.mv(hidden, self.path)
 

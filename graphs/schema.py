@@ -28,6 +28,8 @@ TableName = Literal[
     "compare",
     "similarity",
     "tsne",
+    "multislice",
+    "multislice_nodes",
     "adversarial",
     "prune",
     "copies",
@@ -283,6 +285,33 @@ COLUMNS: dict[TableName, pa.Schema] = {
             _column("label_name", pa.string()),
             _column("x", pa.float32()),
             _column("y", pa.float32()),
+        ]
+    ),
+    "multislice": pa.schema(
+        [
+            _column("repeat", pa.int32()),
+            _column("layer_index", pa.int32()),
+            _column("layer", pa.string()),
+            _column("coupling", pa.float64()),
+            _column("n_communities", pa.int32()),
+            _column("modularity", pa.float64()),  # of the communities, within the layer
+            _column("modularity_leiden", pa.float64()),  # of those of the layer on its own
+            _column("ami", pa.float64()),  # with the classes
+            _column("ami_leiden", pa.float64()),
+            _column("kept", pa.float64(), null=True),  # samples in the community as before
+            _column("kept_leiden", pa.float64(), null=True),
+        ]
+    ),
+    "multislice_nodes": pa.schema(
+        [
+            _column("repeat", pa.int32()),
+            _column("layer_index", pa.int32()),
+            _column("layer", pa.string()),
+            _column("node", pa.int32()),
+            _column("sample", pa.int64()),
+            _column("label", pa.int32()),
+            _column("label_name", pa.string()),
+            _column("community", pa.int32()),  # one numbering for all layers
         ]
     ),
     "adversarial": pa.schema(

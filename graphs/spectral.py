@@ -1,6 +1,5 @@
 """Spectral clustering of a weighted graph and its normalised cut (Shi and Malik 2000)."""
 
-import warnings
 from functools import cache
 
 import numpy as np
@@ -9,11 +8,10 @@ from scipy.linalg import eigh
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 from scipy.sparse.linalg import ArpackNoConvergence, eigsh
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import ThreadpoolController
 
 from graphs.errors import GraphError
+from graphs.kmeans import kmeans
 
 RESTARTS, RESTARTS_OF_MANY, MANY = 25, 100, 2000
 """k-means is begun again so often (Filan et al. 2021): for up to `MANY` nodes, and for more."""
@@ -73,13 +71,13 @@ def spectral_partition(
     if not linked.all():
         matrix, degree = matrix[linked][:, linked], degree[linked]
     root = np.sqrt(degree)
-    scaled = matrix.multiply(1 / root[:, None]).multiply(1 / root[None, :])
     with _threads().limit(limits=1):
-        vectors = _leading_vectors(csr_array(scaled), clusters, seed=seed)
+        vectors = _leading_vectors(_scaled(matrix, 1 / root), clusters, seed=seed)
         # divided by its largest value: k-means stops by absolute distances
         points = vectors / root[:, None]
         points /= np.abs(points[:, 0]).max()
-        found = _kmeans(points, clusters, seed=seed, restarts=restarts)
+        often = RESTARTS if len(points) <= MANY else RESTARTS_OF_MANY
+        found = kmeans(points, clusters, seed=seed, restarts=restarts or often)
     labels = np.full(len(linked), -1, dtype=np.int32)
     labels[linked] = _in_order(found)
     return labels
@@ -173,7 +171,7 @@ def cluster_volumes(
     degree = np.asarray(matrix.sum(axis=1))
     source = np.repeat(number, np.diff(matrix.indptr))
     same = source == number[matrix.indices]
-    volume = np.bincount(number, weights=degree)
+    volume = np.bincount(number, weights=degree).astype(np.float64)
     inside = np.bincount(source[same], weights=matrix.data[same], minlength=len(volume))
     if not volume.all():
         raise GraphError(
@@ -181,7 +179,7 @@ def cluster_volumes(
             "no share",
             "leave nodes without edges out, with the label -1",
         )
-    return volume, inside
+    return volume, inside.astype(np.float64)
 
 
 def count_components(adjacency: csr_array) -> int:
@@ -214,13 +212,9 @@ def checked_adjacency(adjacency: ArrayLike | csr_array) -> csr_array:
             f"the adjacency matrix holds a negative weight ({matrix.data.min():g})",
             "take absolute values",
         )
-    other = csr_array(matrix.T)
-    other.sort_indices()
-    matrix.sort_indices()
-    same = np.array_equal(matrix.indptr, other.indptr) and np.array_equal(
-        matrix.indices, other.indices
-    )
-    if not (same and np.allclose(matrix.data, other.data)) and abs(matrix - other).max() > 0:
+    # A and its transpose give one vector the same only by chance where they differ
+    probe = np.random.default_rng(0).random(matrix.shape[0])
+    if not np.allclose(matrix @ probe, matrix.T @ probe, rtol=1e-9, atol=0):
         raise GraphError("the adjacency matrix is not symmetric", "take (A + A.T) / 2")
     return matrix
 
@@ -246,6 +240,13 @@ def check_clusters(clusters: int, n_nodes: int) -> None:
 @cache
 def _threads() -> ThreadpoolController:
     return ThreadpoolController()
+
+
+def _scaled(matrix: csr_array, factor: NDArray[np.float64]) -> csr_array:
+    """Multiply rows and columns."""
+    data = matrix.data * np.repeat(factor, np.diff(matrix.indptr))
+    data *= factor[matrix.indices]
+    return csr_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 def _leading_vectors(scaled: csr_array, count: int, *, seed: int) -> NDArray[np.float64]:
@@ -290,14 +291,18 @@ def _bipartite_vectors(scaled: csr_array, count: int) -> NDArray[np.float64] | N
         return None
     half = scaled[few][:, ~few]
     dense = half.nnz * 20 > half.shape[0] * half.shape[1]
-    product = half.toarray() @ half.toarray().T if dense else (half @ half.T).toarray()
+    if dense:
+        half = half.toarray()
+        product = half @ half.T
+    else:
+        product = (half @ half.T).toarray()
     squares, small = eigh(product, subset_by_index=(size - count, size - 1))
     if squares[0] < _PRECISE:
         return None
     vectors = np.zeros((len(side), count))
     vectors[few] = small
     vectors[~few] = half.T @ small / np.sqrt(squares)
-    return vectors[:, ::-1] / np.sqrt(2)
+    return np.asarray(vectors[:, ::-1] / np.sqrt(2))
 
 
 def _sides(matrix: csr_array) -> NDArray[np.bool_] | None:
@@ -306,22 +311,13 @@ def _sides(matrix: csr_array) -> NDArray[np.bool_] | None:
     seen = np.zeros(matrix.shape[0], dtype=bool)
     while not seen.all():
         order, before = breadth_first_order(matrix, int(np.argmin(seen)), directed=False)
-        for node in order[1:]:
-            side[node] = not side[before[node]]
+        found = side.tolist()
+        for node, parent in zip(order[1:].tolist(), before[order[1:]].tolist(), strict=True):
+            found[node] = not found[parent]
+        side = np.array(found)
         seen[order] = True
     source = np.repeat(side, np.diff(matrix.indptr))
     return side if (source != side[matrix.indices]).all() else None
-
-
-def _kmeans(
-    points: NDArray[np.float64], clusters: int, *, seed: int, restarts: int | None
-) -> NDArray[np.int32]:
-    if restarts is None:
-        restarts = RESTARTS if len(points) <= MANY else RESTARTS_OF_MANY
-    model = KMeans(clusters, n_init=restarts, random_state=seed % 2**32)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct points than clusters
-        return np.asarray(model.fit(points).labels_, dtype=np.int32)
 
 
 def _in_order(labels: NDArray[np.int32]) -> NDArray[np.int32]:

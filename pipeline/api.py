@@ -20,6 +20,7 @@ from graphs.neighbors import Device, KnnGraph, Metric
 from graphs.neighbors.knn import Engine, check_k, check_search
 from graphs.places import resolve_folder
 from graphs.plots import plot_classes, plot_curve
+from graphs.plots_flow import plot_flow
 from graphs.plots_pairs import plot_class_pairs
 from graphs.samples import sample_table
 from graphs.snapshots import DynamicGraph
@@ -82,8 +83,10 @@ class Analysis:
     model: nn.Module
     input_shape: tuple[int, ...]
 
-    def plot(self, what: Literal["curve", "classes", "class_pairs"] = "curve") -> "Axes":
+    def plot(self, what: Literal["curve", "classes", "class_pairs", "flow"] = "curve") -> "Axes":
         """Draw the modularity curve, its terms by class and layer, or links between classes.
+
+        ``"flow"`` draws how the samples of the first repeat flow through Leiden communities.
 
         Raises
         ------
@@ -96,8 +99,13 @@ class Analysis:
             return plot_classes(self.classes)
         if what == "class_pairs":
             return plot_class_pairs(self.class_pairs)
+        if what == "flow":
+            flows, communities = (
+                table[table["repeat"] == 0] for table in (self.flows, self.communities)
+            )
+            return plot_flow(flows, communities, classes=dict(enumerate(self.label_names)))
         raise GraphError(
-            f"there is no figure {what!r}", "choose 'curve', 'classes' or 'class_pairs'"
+            f"there is no figure {what!r}", "choose 'curve', 'classes', 'class_pairs' or 'flow'"
         )
 
     def plan(
@@ -252,7 +260,7 @@ def analyze(
         chosen = resolve_layers(model, layers, images.images([0]))
         _check_memory(chosen, pool, samples, budget)
         forward = Forward.prepare(model, images, chosen, memory=budget, device=target, pool=pool)
-        tables, samples, graphs, lists = [], [], [], []
+        tables, per_sample, graphs, lists = [], [], [], []
         for repeat, indices in enumerate(draw.indices):
             values, nodes = _gather(forward, indices)
             found = tuple(
@@ -271,7 +279,7 @@ def analyze(
             graph = DynamicGraph.from_knn(found, nodes, layers=names, name=f"{VARIANT}-r{repeat}")
             tables.append(measure_dynamic_graph(graph, found, repeat=repeat, seed=seed))
             class_names = dict(enumerate(images.label_names))
-            samples.append(
+            per_sample.append(
                 sample_table(found, nodes, names, class_names=class_names, repeat=repeat)
             )
             graphs.append(graph)
@@ -283,7 +291,7 @@ def analyze(
         class_pairs=all_tables.class_pairs,
         communities=all_tables.communities,
         nodes=all_tables.nodes,
-        samples=pd.concat(samples, ignore_index=True),
+        samples=pd.concat(per_sample, ignore_index=True),
         flows=all_tables.flows,
         events=all_tables.events,
         graphs=tuple(graphs),

@@ -4,6 +4,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_args
 
@@ -11,6 +12,7 @@ from graphs.errors import StratagraphError
 from pipeline.console import show_notes, warnings_as_events
 from pipeline.events import event_line, send_event, sending_events, switch_events
 from pipeline.interrupts import INTERRUPTED, MESSAGE, caused_by_interrupt, leaving_at_once
+from pipeline.progress import stage
 
 # cyclopts is imported where it is needed: Ctrl-C is taken care of before that
 if TYPE_CHECKING:
@@ -78,6 +80,10 @@ COMMANDS = {
     "study tsne": (
         "pipeline.studies.tsne:study_tsne",
         "Draw the samples of a run in the plane, layer by layer, beside Q.",
+    ),
+    "study multislice": (
+        "pipeline.studies.multislice:study_multislice",
+        "Find communities of all layers at once, and follow the samples through them.",
     ),
     "study adversarial": (
         "pipeline.studies.adversarial:study_adversarial",
@@ -201,7 +207,9 @@ def _launch(tokens: Sequence[str], begin: Callable[[], None]) -> int:
             # the command's modules are imported here, which takes seconds, and options checked
             function, bound, _ = app.parse_args(rest)
             begin()
-            return function(*bound.args, **bound.kwargs)
+            name = _name(function)
+            with stage(name) if name else nullcontext():  # help has none
+                return function(*bound.args, **bound.kwargs)
 
         del json  # main has seen it
         return _run(command, debug=debug)
@@ -211,6 +219,12 @@ def _launch(tokens: Sequence[str], begin: Callable[[], None]) -> int:
     except CycloptsError as error:
         return _usage(error)
     return status
+
+
+def _name(function: Callable[..., object]) -> str:
+    """Return what the command is called that a function is."""
+    path = f"{function.__module__}:{function.__name__}"
+    return next((name for name, (there, _) in COMMANDS.items() if there == path), "")
 
 
 def _run(command: Callable[[], object], *, debug: bool) -> int:

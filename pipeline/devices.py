@@ -230,15 +230,32 @@ def require_writable(folder: str | Path, *, option: str = "--out") -> None:
         ) from error
 
 
+def output_folder(out: str | Path) -> Path:
+    """Return where a command that ends may leave files.
+
+    Raises
+    ------
+    RunError
+        When the scheme is unknown, its package is missing, or the place is the memory of this
+        process: what lies there is gone when the command ends.
+    """
+    if not remote(out) and (url_of(out) or "").startswith("memory://"):
+        raise RunError(
+            f"{url_of(out)} lies in this process and is gone when it ends",
+            "choose a folder, or the URL of a store",
+        )
+    return resolve_folder(out)
+
+
 def run_folder(out: str | Path) -> Path:
     """Return where a run lies, after asking a file system at a URL whether it takes files.
 
     Raises
     ------
     RunError
-        When the scheme is unknown, its package is missing, or the file system does not answer.
+        As `output_folder`; when the file system does not answer.
     """
-    where = resolve_folder(out)
+    where = output_folder(out)
     if there := remote(where):
         there.require_writable()
     return where

@@ -4,11 +4,10 @@ from pathlib import Path
 
 from graphs.export import export_dynamic
 from graphs.export.gexf import Representation
-from graphs.places import resolve_folder
 from graphs.runs import Run
 from graphs.snapshots import DynamicGraph, Snapshot
 from graphs.tables import read_frame
-from pipeline.devices import require_writable
+from pipeline.devices import output_folder, require_writable
 from pipeline.edge_files import read_edges
 from pipeline.options import Flag
 
@@ -49,7 +48,7 @@ def export_graphs(
     run = Run(out)
     source, seed = run.stage("activations"), run.stage("communities")["parameters"]["seed"]
     run.stage("edges")
-    folder = resolve_folder(to) if to else run.exports
+    folder = output_folder(to) if to else run.exports
     require_writable(folder, option="--to" if to else "--out")
     layers = read_frame(run.table("layers"), "layers")
     metrics = read_frame(run.table("nodes"), "node_metrics")

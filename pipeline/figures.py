@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 
 from graphs.files import replacing
 from graphs.measures import MetricTables
-from graphs.plots import plot_classes, plot_curve, published_curve
+from graphs.plots import plot_classes, plot_curve
 from graphs.plots_pairs import SHOWN, plot_class_pairs
+from graphs.published import Published, nearest_published, published_curve
 from pipeline.console import log, plural
 
 FORMATS = ("svg", "png")
@@ -157,28 +158,61 @@ def find_published(
     parameters : dict
         What stage 1 recorded.
     figure : str
-        Which rows (`graphs.plots.published_curve`).
+        Which rows (`graphs.published.published_curve`).
 
     Raises
     ------
     TableError
         When the file cannot be read.
     """
-    given = Path(parameters["given"]["data"] or "")
-    candidates = [parameters["dataset"], given.parent.name, given.stem]
-    for name in candidates:
-        # a copy or part of a data set still carries its name: cifar10-exact
-        for spelling in (name, name.split("-")[0]):
-            curve = published_curve(
-                path, model=parameters["model"], dataset=spelling, figure=figure
-            )
-            if len(curve):
-                return curve
+    for name in _data_names(parameters["dataset"], parameters["given"]["data"]):
+        curve = published_curve(path, model=parameters["model"], dataset=name, figure=figure)
+        if len(curve):
+            return curve
     log.warning(
         "%s has no curve of %s on %s; none is drawn behind",
         path, parameters["model"], parameters["dataset"],
     )  # fmt: skip
     return None
+
+
+def find_nearest(
+    path: Path, *, model: str, dataset: str, data: str | Path | None, figure: str
+) -> Published:
+    """Look for the published rows of a network, or of the one that is nearest to it.
+
+    Parameters
+    ----------
+    path : Path
+        CSV of published curves.
+    model, dataset, data
+        As the options name them.
+    figure : str
+        Which rows (`graphs.published.nearest_published`).
+
+    Raises
+    ------
+    TableError
+        When the file cannot be read or has no such rows.
+    """
+    found = nearest_published(path, model=model, datasets=_data_names(dataset, data), figure=figure)
+    if not found.same:
+        log.warning(
+            "%s has no such rows of %s on %s; those of %s are drawn beside",
+            path, model, source_name(dataset, data), found.title,
+        )  # fmt: skip
+    return found
+
+
+def _data_names(dataset: str, data: str | Path | None) -> list[str]:
+    """Return what a data set may be called: the name of its kind, then the names in its path."""
+    given = Path(data or "")
+    # a copy or part of a data set still carries its name: cifar10-exact
+    return [
+        spelling
+        for name in (dataset, given.parent.name, given.stem)
+        for spelling in (name, name.split("-")[0])
+    ]
 
 
 def caption(model: str, dataset: str, data: str | Path | None) -> str:

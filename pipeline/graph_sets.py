@@ -140,13 +140,7 @@ class GraphSet:
             if all((self.run.exports / name).exists() for name in names):
                 return names
         marker.unlink(missing_ok=True)  # before the files it speaks of change
-        knn = [self.neighbours(position) for position in range(len(self.layers))]
-        graph = DynamicGraph(
-            name=self.folder.name,
-            nodes=self.nodes,
-            snapshots=tuple(self._snapshot(at, graph) for at, graph in enumerate(knn)),
-        )
-        layers = range(len(knn))
+        graph, first, layers = self.graph(), self.neighbours(0), range(len(self.layers))
         for old in self.run.graph_files(self.folder.name):
             old.unlink()
         files = export_dynamic(
@@ -155,8 +149,8 @@ class GraphSet:
             communities=np.array([self._read(at, "nodes")["matched"] for at in layers]),
             modularity=[self._read(at, "layers")["modularity"].item() for at in layers],
             class_names=self.class_names,
-            k=knn[0].k,
-            metric=knn[0].metric,
+            k=first.k,
+            metric=first.metric,
             gzip=gzip,
             seed=self.seed,
         )
@@ -198,6 +192,20 @@ class GraphSet:
                 f"{path} is not from this run's stage 2", "run stage 2 (edges) again"
             )
         return read_edges(path, self.n_nodes)
+
+    def graph(self) -> DynamicGraph:
+        """Read the graphs of all layers.
+
+        Raises
+        ------
+        CorruptFileError
+            As in `neighbours`.
+        """
+        snapshots = (
+            self._snapshot(position, self.neighbours(position))
+            for position in range(len(self.layers))
+        )
+        return DynamicGraph(name=self.folder.name, nodes=self.nodes, snapshots=tuple(snapshots))
 
     def _part(self, position: int, name: str) -> Path:
         return self.parts / f"layer={position:03d}" / f"{name}.parquet"

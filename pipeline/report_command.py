@@ -11,7 +11,7 @@ from pipeline.report.opening import open_folders
 from pipeline.report.page import MARK, build_page
 
 NAME = "report.html"
-HEAD = 2000  # characters of a file that tell whether it is a page of ours
+HEAD = 2000  # bytes of a file that tell whether it is a page of ours
 
 
 def write_report(*folders: Path, out: Path | None = None) -> Path:
@@ -53,7 +53,11 @@ def _require_page_or_nothing(path: Path) -> None:
     """Replace no file but an earlier page."""
     if path.is_dir():
         raise RunError(f"{path} is a folder, not a page", f"give a file: --out {path / NAME}")
-    if path.exists() and MARK not in path.read_bytes()[:HEAD].decode("utf-8", "replace"):
+    if not path.exists():
+        return
+    with path.open("rb") as stream:
+        beginning = stream.read(HEAD).decode("utf-8", "replace")
+    if MARK not in beginning:
         raise RunError(
             f"{path} is there already and is no page of stratagraph",
             "choose another --out, or remove it",

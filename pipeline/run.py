@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from graphs.neighbors.knn import check_k, check_search
-from graphs.plots import published_curve
+from graphs.published import published_curve
 from graphs.rewiring import check_rewirings
 from graphs.runs import Run
 from pipeline.options import Features, Images, Machine, Neighbours, Network, Outputs, Work

@@ -13,7 +13,6 @@ from torch import nn
 
 from graphs.errors import DataError
 from graphs.files import digest_json, remove_tree
-from graphs.places import resolve_folder
 from graphs.runs import Run
 from graphs.tables import read_frame
 from pipeline.console import command_line, log, plural
@@ -21,6 +20,7 @@ from pipeline.data import Draw, ImageData, draw_samples
 from pipeline.devices import (
     format_bytes,
     memory_budget,
+    output_folder,
     require_disk,
     require_writable,
     resolve_device,
@@ -88,7 +88,7 @@ def dump_activations(
     images, features = images or Images(), features or Features()
     machine, work = machine or Machine(), work or Work()
     memory_budget(machine.memory)
-    out = resolve_folder(out)
+    out = output_folder(out)
     require_writable(out)
     with open_cluster(machine, out) as cluster:
         device = torch.device("cpu") if cluster else resolve_device(machine.device)

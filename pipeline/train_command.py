@@ -15,7 +15,7 @@ from pipeline.progress import skip_stage, stage
 from pipeline.training import Recipe, train
 
 
-@stage("training")
+@stage("train")
 def train_network(
     out: Path,
     *,

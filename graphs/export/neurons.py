@@ -62,7 +62,7 @@ class NeuronExport:
     @property
     def left_out(self) -> int:
         """Edges that are not written."""
-        return self.graph.adjacency.nnz // 2 - len(self.edges[1])
+        return int(self.graph.adjacency.nnz) // 2 - len(self.edges[1])
 
     @cached_property
     def ids(self) -> list[str]:

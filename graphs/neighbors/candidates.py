@@ -6,13 +6,23 @@ neighbour. That line, the *floor*, rises while tiles are seen; what lies above i
 
 A is found cheaply: a tile is cut into groups of columns, and the k-th best of the groups' maxima is
 a lower bound for the k-th best of all, hardly ever below it by much.
+
+Tiles are multiplied by several threads, each alone on its tile: a product that threads share makes
+them wait for each other. What lies above the floors is taken from the tiles in their order, so that
+the same is kept in every run.
 """
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from graphs.neighbors.low_precision import Product, Residuals
+from graphs.neighbors.low_precision import Product, Residuals, one_thread
+from graphs.neighbors.threads import thread_count
 
 # A tile of bfloat16 products, with what is made of it, stays in a core's cache.
 TILE_ROWS = 512
@@ -20,6 +30,7 @@ TILE_ROWS = 512
 WIDE_COLUMNS = 4096
 EVEN = 32  # a product takes numbers of rows that are multiples of this best
 GROUPS = 8  # groups of a tile's columns, at least, for each of the k best that are looked for
+MULTIPLIERS = 4  # threads with tiles of their own, at most: more would wait for who takes from them
 # A row with more candidates than CROWDED + 8 k cannot be settled in low precision. Where so many
 # for every row do not fit, fewer do, but never fewer than LEAST beyond k.
 CROWDED = 256
@@ -28,6 +39,31 @@ LEAST = 16
 PATIENCE = 4
 # entries kept before those that have fallen below their floors are let go
 KEPT_A_ROW = 64
+
+
+@dataclass(frozen=True, eq=False)
+class _Tile:
+    """Which rows are compared, and with which: the first of each, and their residuals."""
+
+    first: int
+    left: Residuals
+    other: int
+    right: Residuals
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.left), len(self.right)
+
+
+@dataclass(frozen=True, eq=False)
+class _Computed:
+    """A tile of approximate similarities, with the maxima of groups of its columns and rows."""
+
+    tile: _Tile
+    room: torch.Tensor
+    values: torch.Tensor
+    of_rows: torch.Tensor
+    of_columns: torch.Tensor | None
 
 
 class Candidates:
@@ -70,12 +106,14 @@ class Candidates:
         self._crowd = CROWDED + 8 * k
         if kept is not None:
             self._crowd = min(self._crowd, max(k + LEAST, self._kept // n))
-        numbers = max(16, tile_bytes // 4)
+        self._threads = 1 if product.device.type == "cuda" else min(MULTIPLIERS, thread_count())
+        # one more is being taken from
+        numbers = max(16, tile_bytes // (4 * (self._threads + 1)))
         self._rows = min(tile_side(n), max(4, int(numbers**0.5)))
         self._columns = self._rows
         if product.kind is torch.float32 or product.device.type == "cuda":
             self._columns = max(4, min(WIDE_COLUMNS, numbers // self._rows))
-        self._tile = torch.empty(self._rows * self._columns, device=product.device)
+        self._free: deque[torch.Tensor] = deque()
 
     def close(self, rows: torch.Tensor) -> None:
         """Collect nothing for some rows, given as a mask of shape (n,)."""
@@ -83,15 +121,22 @@ class Candidates:
 
     def within(self, first: int, block: Residuals) -> None:
         """Take in all pairs of rows of one block, whose first row is `first`: upper triangle."""
-        for low in range(0, len(block), self._rows):
-            high = min(low + self._rows, len(block))
-            self._take(first + low, block[low:high], first + low, block[low:high])
-            self._strip(first + low, block[low:high], first + high, block[high:])
+
+        def tiles() -> Iterator[_Tile]:
+            for low in range(0, len(block), self._rows):
+                high = min(low + self._rows, len(block))
+                yield _Tile(first + low, block[low:high], first + low, block[low:high])
+                yield from self._strip(first + low, block[low:high], first + high, block[high:])
+
+        self._take(tiles())
 
     def across(self, first: int, left: Residuals, other: int, right: Residuals) -> None:
         """Take in all pairs of a row of `left` and a row of `right`, another block."""
-        for low in range(0, len(left), self._rows):
-            self._strip(first + low, left[low : low + self._rows], other, right)
+        self._take(
+            tile
+            for low in range(0, len(left), self._rows)
+            for tile in self._strip(first + low, left[low : low + self._rows], other, right)
+        )
 
     def collect(self) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]:
         """Return rows, candidates and approximations, sorted by row, best approximation first."""
@@ -116,37 +161,68 @@ class Candidates:
         known: NDArray[np.float32] = (self._best[:, -1] - self._tolerance).cpu().numpy()
         return known
 
-    def _strip(self, first: int, left: Residuals, other: int, right: Residuals) -> None:
+    def _strip(self, first: int, left: Residuals, other: int, right: Residuals) -> Iterator[_Tile]:
         for low in range(0, len(right), self._columns):
-            self._take(first, left, other + low, right[low : low + self._columns])
+            yield _Tile(first, left, other + low, right[low : low + self._columns])
 
-    def _take(self, first: int, left: Residuals, other: int, right: Residuals) -> None:
-        """Compute one tile and keep what is within reach, for its rows and for its columns."""
-        shape = (len(left), len(right))
-        tile = self._tile[: shape[0] * shape[1]].view(shape)
-        self._product(left, right, tile, side=self._rows)
-        rows, columns = slice(first, first + len(left)), slice(other, other + len(right))
-        if first == other:
-            tile.fill_diagonal_(-torch.inf)
-            self._raise(rows, group_maxima(tile, self._k, dim=1))
+    def _take(self, tiles: Iterable[_Tile]) -> None:
+        """Compute tiles and keep what is within reach."""
+        if self._threads == 1:
+            for tile in tiles:
+                self._keep(self._compute(tile, self._room()))
+            return
+        coming: deque[Future[_Computed]] = deque()
+        with one_thread, ThreadPoolExecutor(self._threads, initializer=_share_threads) as pool:
+            for tile in tiles:
+                if len(coming) > self._threads:
+                    self._keep(coming.popleft().result())
+                coming.append(pool.submit(self._compute, tile, self._room()))
+            for computed in coming:
+                self._keep(computed.result())
+
+    def _room(self) -> torch.Tensor:
+        """Return room for a tile: fresh memory would cost more than what is done with it."""
+        if self._free:
+            return self._free.popleft()
+        return torch.empty(self._rows * self._columns, device=self._product.device)
+
+    def _compute(self, tile: _Tile, room: torch.Tensor) -> _Computed:
+        rows, columns = tile.shape
+        values = room[: rows * columns].view(rows, columns)
+        self._product(tile.left, tile.right, values, side=self._rows)
+        if tile.first == tile.other:
+            values.fill_diagonal_(-torch.inf)
+            return _Computed(tile, room, values, group_maxima(values, self._k, dim=1), None)
+        of_rows, of_columns = (group_maxima(values, self._k, dim=dim) for dim in (1, 0))
+        return _Computed(tile, room, values, of_rows, of_columns.T)
+
+    def _keep(self, computed: _Computed) -> None:
+        """Keep what is within reach of a tile's rows and of its columns."""
+        first, other, values = computed.tile.first, computed.tile.other, computed.values
+        wide = values.shape[1]
+        rows, columns = slice(first, first + len(values)), slice(other, other + wide)
+        self._raise(rows, computed.of_rows)
+        if computed.of_columns is None:
             mine = self._floor(rows)
             theirs = torch.full_like(mine, torch.inf)
         else:
-            self._raise(rows, group_maxima(tile, self._k, dim=1))
-            self._raise(columns, group_maxima(tile, self._k, dim=0).T)
+            self._raise(columns, computed.of_columns)
             mine, theirs = self._floor(rows), self._floor(columns)
-        place = _places(tile, torch.minimum(mine[:, None], theirs))
-        values = tile.view(-1)[place]
-        left_row = place.div(len(right), rounding_mode="floor")
-        right_row = place - left_row * len(right)
-        for near, far, floor in ((left_row, right_row, mine), (right_row, left_row, theirs)):
-            some = values >= floor[near]
-            start, end = (first, other) if near is left_row else (other, first)
-            pairs = (near[some] + start, far[some] + end)
-            self._entries.append((pairs[0].int(), pairs[1].int(), values[some]))
-            self._count += len(self._entries[-1][0])
+        place = _places(values, torch.minimum(mine[:, None], theirs))
+        found = values.view(-1)[place]
+        left = place.div(wide, rounding_mode="floor")
+        right = place - left * wide
+        self._add(left + first, right + other, found, found >= mine[left])
+        self._add(right + other, left + first, found, found >= theirs[right])
+        self._free.append(computed.room)
         if self._count > self._kept:
             self._compact()
+
+    def _add(
+        self, rows: torch.Tensor, others: torch.Tensor, values: torch.Tensor, some: torch.Tensor
+    ) -> None:
+        self._entries.append((rows[some].int(), others[some].int(), values[some]))
+        self._count += len(self._entries[-1][0])
 
     def _raise(self, rows: slice, maxima: torch.Tensor) -> None:
         best = self._best[rows]
@@ -181,6 +257,11 @@ class Candidates:
         self._entries = [(rows, columns, values)]
         self._count = len(rows)
         self._kept = max(self._kept, 2 * self._count)
+
+
+def _share_threads() -> None:
+    """Have torch take, in the calling thread, its share of the threads."""
+    torch.set_num_threads(max(1, thread_count() // MULTIPLIERS))
 
 
 def tile_side(n: int) -> int:

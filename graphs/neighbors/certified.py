@@ -160,6 +160,6 @@ def _mean_direction(rows: Rows, metric: Metric) -> NDArray[np.float64]:
         start = piece * n // pieces
         stop = min(start + SAMPLE // pieces, (piece + 1) * n // pieces)
         if start < stop:
-            total += unit_rows(rows, start, stop, metric=metric).sum(axis=0, dtype=np.float64)
+            total += unit_rows(rows, start, stop, metric=metric).sum(axis=0)
     length = np.sqrt(total @ total)
     return total / length if length > 0 else total

@@ -84,7 +84,7 @@ class KnnGraph:
     def _repr_html_(self) -> str:
         similar = self.weights if self.weights.size else np.zeros(1, np.float32)
         found = "exact" if self.exact else f"recall {self.recall:.3f} ± {self.recall_error:.3f}"
-        rows = [
+        rows: list[list[object]] = [
             ["nodes", self.n_nodes],
             ["neighbours of each", self.k],
             ["similarity", f"{self.metric}, {similar.min():.3f} to {similar.max():.3f}"],

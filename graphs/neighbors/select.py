@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from graphs.neighbors.threads import in_threads, thread_count
 
-PAIR_BYTES = 1 << 18  # rows of one side that are gathered at a time: they stay in the cache
+PAIR_BYTES = 1 << 19  # rows of one side that are gathered at a time: they stay in the cache
 WIDE = 8192  # from so many values on, rows are gathered one by one
 TERMS = 8192  # longer sums OpenBLAS splits among threads of its own
 GRID = 2.0**30
@@ -66,7 +66,7 @@ def exact_similarities(
     """
     left, right = pairs
     count, width = len(left), queries.shape[1]
-    out = np.empty(count, np.float32)
+    sums = np.empty(count)
     step = max(1, PAIR_BYTES // (8 * max(1, width)))
     share = max(step, -(-count // thread_count()))
 
@@ -78,10 +78,10 @@ def exact_similarities(
             near, far = a[: part.stop - at], b[: part.stop - at]
             _gather(queries, left[part], near)
             _gather(base, right[part], far)
-            out[part] = to_similarity(row_products(near, far))
+            sums[part] = row_products(near, far)
 
     in_threads(measure, range(0, count, share))
-    return out
+    return to_similarity(sums)
 
 
 def _gather(

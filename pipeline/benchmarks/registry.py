@@ -7,6 +7,7 @@ from pipeline.benchmarks.graph_files import measure_graph_files
 from pipeline.benchmarks.growth import measure_growth
 from pipeline.benchmarks.neighbor_search import measure_neighbor_search
 from pipeline.benchmarks.neuron_clusters import measure_clustering, measure_shuffles
+from pipeline.benchmarks.page import measure_page
 from pipeline.benchmarks.permutations import measure_permutations
 from pipeline.benchmarks.result import Benchmark
 from pipeline.benchmarks.search_memory import measure_search_memory
@@ -26,4 +27,6 @@ BENCHMARKS = {
     "C1": Benchmark("seconds", 1, "labels permuted, all layers", measure_permutations),
     "N1": Benchmark("seconds", 0.2, "clusters of 1,818 neurons", measure_clustering),
     "N2": Benchmark("seconds", 30, "50 shuffles of two null models", measure_shuffles),
+    # last: without a browser it is an error
+    "R1": Benchmark("seconds", 3, "the page of 1,000 samples opens", measure_page),
 }

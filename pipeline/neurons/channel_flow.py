@@ -26,7 +26,7 @@ _KEEPING = (
     "Clone", "Alias", "ToCopy", "NativeDropout", "Neg",
 )  # fmt: skip
 _RESHAPING = (
-    "View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Mean", "AsStrided", "Sum", "Amax"
+    "View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Mean", "Sum", "Amax"
 )  # fmt: skip
 
 
@@ -147,7 +147,8 @@ def weight_layers(trace: Trace) -> list[WeightLayer]:
 
 def width_of(module: nn.Module) -> int:
     """Return how many neurons a weight layer puts out."""
-    return int(module.out_features if isinstance(module, nn.Linear) else module.out_channels)
+    about: Any = module
+    return int(about.out_features if isinstance(module, nn.Linear) else about.out_channels)
 
 
 @dataclass
@@ -171,7 +172,8 @@ class _Walk:
                 )
         self.layers = {calls[name].node: index for index, name in enumerate(self.names)}
         norms = (name for name, module in self.trace.modules.items() if _is_batch_norm(module))
-        self.norms = {calls[name].node: name for name in norms if name in calls}
+        nodes = ((calls[name].node, name) for name in norms if name in calls)
+        self.norms = {node: name for node, name in nodes if node is not None}
         self.inputs = calls[""].source
         self.gains = {name: np.ones(width_of(self.trace.modules[name])) for name in self.names}
         self._known: dict[Node, Flow | None] = {}
@@ -260,7 +262,7 @@ def _channels(layer: int, count: int) -> Flow:
 
 
 def _shape(node: Node) -> tuple[int, ...]:
-    return tuple(node._input_metadata[0].shape)  # type: ignore[attr-defined]
+    return tuple(node._input_metadata[0].shape)
 
 
 def _apply(step: str, node: Any, flows: list[Flow], parent: Node) -> Flow | None:
@@ -366,7 +368,7 @@ def _is_batch_norm(module: nn.Module) -> bool:
     return isinstance(module, _BatchNorm)
 
 
-def _batch_norm_scale(module: nn.Module) -> NDArray[np.float64]:
+def _batch_norm_scale(module: Any) -> NDArray[np.float64]:
     """Return |gamma| / sqrt(var + eps) of each channel."""
     if getattr(module, "running_var", None) is None:
         raise LayerError(

@@ -66,7 +66,10 @@ def clusterable(setting: CheckSetting) -> Iterator[Finding]:
         values += ncuts(neuron_graph(model, SHAPE), (12,))
     low, high = 6.80 - 3 * 0.034, 6.80 + 3 * 0.034
     yield Finding(
-        "clusterable init, K = 12", "6.80 ± .03", spread(values), low <= np.mean(values) <= high
+        "clusterable init, K = 12",
+        "6.80 ± .03",
+        spread(values),
+        bool(low <= np.mean(values) <= high),
     )
 
 

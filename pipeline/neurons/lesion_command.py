@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from graphs.errors import RunError
 from graphs.export.modules import write_modules_graphml
 from graphs.files import digest_json
 from graphs.lesions import combine, lesion_table, summarize_lesions
@@ -93,6 +94,11 @@ def lesion_neurons(
     Path
         The folder.
     """
+    if random_sets < 1 or pair_sets < 0:
+        raise RunError(
+            f"{random_sets} random sets a module and {pair_sets} a pair compare with nothing",
+            "give --random-sets of at least 1 and --pair-sets of at least 0",
+        )
     place = resolve_device(device)
     require_writable(out)
     images = mix(load_data(dataset, path=data, split=split, normalize=normalize), mixture)
@@ -111,8 +117,8 @@ def lesion_neurons(
         "seed": seed,
     }
     made_from = {
-        **parameters,
-        "network": digest_state(network),
+        **{name: value for name, value in parameters.items() if name != "weights"},
+        "network": digest_state(network),  # wherever it lies
         "images": images.digest(),
         "labels": [[name, part.tolist()] for name, part in found.items()],
     }

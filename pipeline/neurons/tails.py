@@ -79,18 +79,31 @@ class Tails:
                     with _changed(self.modules, variant):
                         yield self.model(images)
                 return
-            start = self.chain.index(first)
+            start = self.chain.index(first) + 1
+            while isinstance(self.modules[self.chain[start]], nn.ReLU | nn.Dropout | nn.Identity):
+                start += 1  # factors of 0 and above may as well be applied behind these
             value = images.clone()  # a module may work in place
-            for name in self.chain[: start + 1]:
+            for name in self.chain[:start]:
                 value = self.modules[name](value)
             for variant in variants:
                 changes = dict(variant)
-                changed = _multiply(value, changes[first]) if first in changes else value.clone()
-                for name in self.chain[start + 1 :]:
-                    changed = self.modules[name](changed)
+                changed = value
+                for place, name in enumerate(self.chain[start:]):
+                    factors = changes.get(first) if place == 0 else None
+                    changed = self._apply(name, changed, factors, fresh=place > 0)
                     if name in changes:
                         changed = _multiply(changed, changes[name])
                 yield changed
+
+    def _apply(self, name: str, value: Tensor, factors: Tensor | None, *, fresh: bool) -> Tensor:
+        """Run one module on values times factors; on a copy of values that are needed again."""
+        module = self.modules[name]
+        if factors is None:
+            return module(value if fresh else value.clone())  # type: ignore[no-any-return]
+        if isinstance(module, nn.Linear) and len(factors) == module.in_features:
+            # a matrix of weights is smaller than one of activations, and the products are the same
+            return nn.functional.linear(value, module.weight * factors, module.bias)
+        return module(_multiply(value, factors))  # type: ignore[no-any-return]
 
 
 def _multiply(output: Tensor, factors: Tensor) -> Tensor:

@@ -121,7 +121,7 @@ def _input_width(found: Sequence[WeightLayer]) -> int:
 def _kernel(layer: WeightLayer) -> Tensor:
     """Return absolute weights with batch normalisation folded in, shape (out, in / groups, ...)."""
     module: Any = layer.module
-    weight = module.weight.detach().to("cpu", torch.float64).abs()
+    weight: Tensor = module.weight.detach().to("cpu", torch.float64).abs()
     if getattr(module, "transposed", False):
         weight = _swap(weight, module.groups)
     shape = (-1, *[1] * (weight.ndim - 1))

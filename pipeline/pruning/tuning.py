@@ -35,6 +35,8 @@ class Tuning(Recipe):
         Factor at each milestone.
     augmentation
         `crop-flip`, `none`, or `auto`: the first for colour images, the second for grey ones.
+    precision
+        `mixed` multiplies in 16 bits (bfloat16 on a CPU), `auto` does so on a GPU only.
     seed
         Of shuffling, augmentation, dropout, and what surgery initialises afresh.
     """
@@ -47,6 +49,7 @@ class Tuning(Recipe):
     milestones: tuple[int, ...] = ()
     gamma: float = 0.1
     augmentation: str = "auto"
+    precision: str = "auto"
     seed: int = 0
 
     def decided(self) -> "Tuning":

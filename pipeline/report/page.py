@@ -111,10 +111,11 @@ def _render(**content: Any) -> str:
         lstrip_blocks=True,
     )
     folder = Path(__file__).parent / TEMPLATES
-    return environment.get_template("page.html").render(
+    page = environment.get_template("page.html").render(
         **content,
         version=metadata.version("stratagraph"),
         style=(folder / "page.css").read_text("utf-8"),
         script=(folder / "page.js").read_text("utf-8") + (folder / "graph.js").read_text("utf-8"),
         plotly=get_plotlyjs(),
     )
+    return page.lstrip()  # macros leave empty lines before the beginning

@@ -8,7 +8,6 @@ from matplotlib.figure import Figure
 from graphs.errors import GraphError
 from graphs.plots import plot_curve
 from graphs.shapes import compare_curves
-from graphs.tables import write_table
 from pipeline.figures import caption, find_published, save_panels
 from pipeline.opening import open_images, open_network
 from pipeline.options import Features, Images, Machine, Neighbours, Network, Work
@@ -83,7 +82,7 @@ def study_ablation(
     folder.write_metrics(tables)
     curves = _curves(tables.layers, settings)
     shapes = compare_curves(curves)
-    write_table(shapes, folder.table("ablation"), "ablation")
+    folder.write_own(shapes)
     files = _draw(
         folder, curves, title=caption(network.model, images.dataset, images.data), published=behind
     )

@@ -9,14 +9,13 @@ from graphs.attacked import compare_pairs
 from graphs.errors import GraphError
 from graphs.files import remove_tree
 from graphs.neighbors.knn import check_k
-from graphs.tables import write_table
 from pipeline.console import log, plural
-from pipeline.figures import caption
+from pipeline.figures import caption, find_nearest
 from pipeline.options import Features, Machine, Neighbours, Network, Work
 from pipeline.progress import progress_bar
 from pipeline.studies.attacks.batches import Attack
 from pipeline.studies.attacks.crafting import require_library
-from pipeline.studies.attacks.options import Attacking, Victims, check_attacking
+from pipeline.studies.attacks.options import OWN, Attacking, Victims, check_attacking
 from pipeline.studies.attacks.pairs import Pair, make_pair, variants_of, write_pair
 from pipeline.studies.attacks.scene import Scene, open_scene
 from pipeline.studies.attacks.summary import (
@@ -38,6 +37,7 @@ def study_adversarial(
     features: Features | None = None,
     neighbours: Neighbours | None = None,
     attacking: Attacking | None = None,
+    published: Path | None = None,
     machine: Machine | None = None,
     work: Work | None = None,
 ) -> Path:
@@ -60,6 +60,9 @@ def study_adversarial(
         As in the stages.
     attacking
         The attacks and their numbers.
+    published
+        CSV of published curves: those of the attacks are drawn behind where they are of this
+        network, else the last layers of the nearest one are marked.
 
     Returns
     -------
@@ -80,8 +83,16 @@ def study_adversarial(
     machine, work = machine or Machine(), work or Work()
     check_attacking(attacking, k=neighbours.k)
     check_k(neighbours.k, attacking.successes)
-    if set(attacking.names()) != {"localsearch"}:
+    if not set(attacking.names()) <= OWN:
         require_library()
+    behind = (
+        find_nearest(
+            published, model=network.model, dataset=victims.dataset, data=victims.data,
+            figure="adversarial",
+        )
+        if published
+        else None
+    )  # fmt: skip
     images = victims.images()
     scene = open_scene(network, images, features, machine=machine)
     folder = StudyFolder(out, "adversarial", force=work.force)
@@ -103,14 +114,17 @@ def study_adversarial(
     tables = measure_variants(folder, variants, machine=machine, work=work)
     folder.write_metrics(tables)
     table = summarize(pairs, compare_pairs(tables.layers))
-    write_table(table, folder.table("adversarial"), "adversarial")
+    folder.write_own(table)
     files = [
         *draw_curves(
-            folder, tables.layers, title=caption(network.model, victims.dataset, victims.data)
+            folder,
+            tables.layers,
+            title=caption(network.model, victims.dataset, victims.data),
+            published=behind,
         ),
         *draw_images(folder, usable, scene.target, data=scene.data),
     ]
-    sentence = read_attacks(table)
+    sentence = read_attacks(table, behind)
     parameters = {"attacking": vars(attacking), "variants": [item.name for item in variants]}
     return folder.finish(parameters, reading=sentence, files=files)
 

@@ -15,7 +15,7 @@ from graphs.measures import MetricTables, collect
 from graphs.places import resolve_folder
 from graphs.plots_depth import plot_depths
 from graphs.runs import METRIC_TABLES, Run
-from graphs.tables import read_frame, write_table
+from graphs.tables import read_frame
 from pipeline.console import log
 from pipeline.figures import find_published, save_figure, source_name
 from pipeline.graph_sets import TABLES
@@ -96,7 +96,7 @@ def study_compare(
     folder = StudyFolder(out, "compare", force=force)
     table = pd.concat([_curve(run) for run in measured], ignore_index=True)
     folder.write_metrics(collect([run.tables for run in measured]))
-    write_table(table, folder.table("compare"), "compare")
+    folder.write_own(table)
     behind = {run.name: run.published for run in measured if run.published is not None}
 
     def draw(ax: Axes) -> None:

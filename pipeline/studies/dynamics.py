@@ -12,11 +12,11 @@ from torch import nn
 
 from graphs.measures import MetricTables
 from graphs.plots_training import plot_accuracy, plot_epochs
-from graphs.tables import write_table
+from graphs.published import Published
 from graphs.trends import follow_accuracy
 from pipeline.console import log
 from pipeline.data import ImageData
-from pipeline.figures import caption, save_panels
+from pipeline.figures import caption, find_nearest, save_panels
 from pipeline.options import Features, Images, Machine, Neighbours, Network, Work
 from pipeline.studies.epochs import (
     Epoch,
@@ -76,6 +76,8 @@ class Training(Recipe):
         Factor at each milestone.
     augmentation
         `crop-flip`, `none`, or `auto`: the first for colour images.
+    precision
+        `mixed` multiplies in 16 bits (bfloat16 on a CPU), `auto` does so on a GPU only.
     """
 
     seed: Annotated[int, Parameter(parse=False)] = 0
@@ -92,6 +94,7 @@ def study_dynamics(
     recipe: Annotated[
         Training | None, Parameter(name="*", group=Group("Recipe", sort_key=4.6))
     ] = None,
+    published: Path | None = None,
     machine: Machine | None = None,
     work: Work | None = None,
 ) -> Path:
@@ -113,6 +116,9 @@ def study_dynamics(
         Checkpoints, and which of them.
     recipe
         How the network is trained, where no checkpoints are given.
+    published
+        CSV of published curves: those of the training epochs are drawn dotted behind, of this
+        network or of the nearest one.
     machine, work
         As in the stages.
 
@@ -138,6 +144,14 @@ def study_dynamics(
     )
     epochs, machine, work = epochs or Epochs(), machine or Machine(), work or Work()
     recipe = replace(recipe or Training(), seed=base.images.seed)
+    behind = (
+        find_nearest(
+            published, model=network.model, dataset=base.images.dataset, data=base.images.data,
+            figure="epochs",
+        )
+        if published
+        else None
+    )  # fmt: skip
     data, model = open_variant(base)
     given = _given(epochs, model)
     folder = StudyFolder(out, "dynamics", force=work.force)
@@ -147,9 +161,9 @@ def study_dynamics(
     tables = measure_passing(folder, variants, data=data, model=model, machine=machine, work=work)
     folder.write_metrics(tables)
     table = _tabulate(folder, chosen, variants, tables)
-    write_table(table, folder.table("dynamics"), "dynamics")
-    files = _draw(folder, table, base)
-    sentence = read_epochs(table)
+    folder.write_own(table)
+    files = _draw(folder, table, base, published=behind)
+    sentence = read_epochs(table) + (f" {read_published(behind)}" if behind else "")
     parameters = {"model": network.model, "epochs": len(chosen), "trained": not given}
     return folder.finish(parameters, reading=sentence, files=files)
 
@@ -225,13 +239,15 @@ def _tabulate(
     )
 
 
-def _draw(folder: StudyFolder, table: pd.DataFrame, base: Variant) -> list[str]:
+def _draw(
+    folder: StudyFolder, table: pd.DataFrame, base: Variant, *, published: Published | None
+) -> list[str]:
     title = caption(base.network.model, base.images.dataset, base.images.data)
 
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2, width_ratios=[1.6, 1])
-        plot_epochs(table, left)
-        plot_accuracy(table, right)
+        plot_epochs(table, left, published=published)
+        plot_accuracy(table, right, published=published)
         figure.suptitle(title, x=0.01, ha="left")
 
     return save_panels(folder.figures / "dynamics", draw, size=(11.0, 4.6))
@@ -286,3 +302,25 @@ the last, fc, goes from 0.10 to 0.70.'
         f"{q_start[0]:.2f} to {q_end[0]:.2f}; the last, {layers['layer'].iloc[-1]}, goes from "
         f"{q_start[-1]:.2f} to {q_end[-1]:.2f}."
     )
+
+
+def read_published(published: Published) -> str:
+    """Say where published epochs begin and end.
+
+    Examples
+    --------
+    >>> rows = {"setting": ["Acc", "Acc", "L9", "L9"], "x": [1, 30, 1, 30]}
+    >>> rows = pd.DataFrame(rows | {"Q": [0.5, 0.9, 0.2, 0.6]})
+    >>> print(read_published(
+    ...     Published(rows=rows, model="VGG16", dataset="CIFAR-10", layers=13, same=False)
+    ... ))
+    Published for VGG16, CIFAR-10 (Lu et al. 2022), from epoch 1 to 30: accuracy from 0.50 to \
+0.90, Q of layer 9 of 13 from 0.20 to 0.60.
+    """
+    parts = []
+    for name, curve in published.rows.groupby("setting", sort=True):
+        layer = str(name).removeprefix("L")
+        what = "accuracy" if name == "Acc" else f"Q of layer {layer} of {published.layers}"
+        parts.append(f"{what} from {curve['Q'].iloc[0]:.2f} to {curve['Q'].iloc[-1]:.2f}")
+    epochs = f"from epoch {published.rows['x'].min():g} to {published.rows['x'].max():g}"
+    return f"Published for {published.title}, {epochs}: {', '.join(parts)}."

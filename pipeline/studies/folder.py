@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import pandas as pd
 
 from graphs.errors import RunError
 from graphs.files import read_json, remove_tree, sweep, write_json
 from graphs.measures import MetricTables
 from graphs.places import resolve_folder
 from graphs.runs import METRIC_TABLES, MetricTable, holds, versions
+from graphs.schema import TableName
 from graphs.tables import read_frame, write_table
 from pipeline.console import command_line, fill, show_table
 from pipeline.devices import require_writable
@@ -140,6 +143,11 @@ class StudyFolder:
         for field in fields(MetricTables):
             name: MetricTable = field.name  # type: ignore[assignment]  # they are the same names
             write_table(getattr(tables, name), self.table(name), TABLES[name])
+
+    def write_own(self, table: pd.DataFrame) -> None:
+        """Write the study's own table, which is called as the study is."""
+        self.begin()
+        write_table(table, self.table(self.kind), cast("TableName", self.kind))
 
     def finish(self, parameters: Mapping[str, Any], *, reading: str, files: list[str]) -> Path:
         """Record the study as done, say what came out and where it lies. Called last."""

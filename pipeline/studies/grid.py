@@ -139,7 +139,11 @@ def _sizes(grid: Grid, base: Variant, data: ImageData) -> list[int]:
     """Return the values of --samples: those that were asked for, or those that fit."""
     if grid.sizes is not None:
         sizes = _numbers(grid.sizes, "--sizes")
-        for size in sizes:  # too many are an error before any work
+        for size in sizes:  # too many or too few are an error before any work
+            if size <= (k := base.neighbours.k):
+                raise GraphError(
+                    f"--sizes {size} is too few for k={k}", "leave it out or lower --k"
+                )
             draw_samples(data.labels, size, 1, sampling=base.images.sampling)
         return sizes
     sizes = _numbers(PAPER_SAMPLES, "--sizes")

@@ -86,8 +86,7 @@ def study_similarity(
         out, "similarity", subject=subject_of(*(items[0].run for items in sides)), force=work.force
     )
     pairs = _compare(folder, comparisons, show=work.progress)
-    folder.begin()
-    write_table(pairs, folder.table("similarity"), "similarity")
+    folder.write_own(pairs)
     _note_constant(pairs)
     first = together[0][0]
     means = mean_pairs(pairs)

@@ -91,8 +91,7 @@ def study_tsne(
     places = _embed_layers(
         folder, item, chosen, perplexity=perplexity, machine=machine, show=work.progress
     )
-    folder.begin()
-    write_table(places, folder.table("tsne"), "tsne")
+    folder.write_own(places)
     summary = summarize(places, {at: layer_modularity(item, at) for at in chosen})
     title = f"{source_title(item)}  ·  t-SNE of {plural(item.n_nodes, 'sample')}"
     if len(sets) > 1:

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from graphs.errors import ModelError
 from graphs.plots_training import plot_untrained
-from graphs.tables import write_table
 from graphs.trends import describe_curves
 from pipeline.data import ImageData
 from pipeline.figures import caption, save_figure
@@ -109,7 +108,7 @@ def study_random(
     folder.write_metrics(tables)
     seeds = pd.Series([None, *range(untrained.seeds)], dtype="Int64")
     table = describe_curves(tables.layers).assign(seed=seeds)
-    write_table(table, folder.table("random"), "random")
+    folder.write_own(table)
     files = _draw(folder, tables.layers, base)
     sentence = read_flatness(table)
     parameters = {"model": network.model, "seeds": untrained.seeds}

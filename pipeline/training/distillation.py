@@ -56,7 +56,7 @@ class Teacher:
     def loss(self, logits: Tensor, labels: Tensor, images: Tensor) -> Tensor:
         """Mean loss of a batch; the teacher answers in eval mode, without gradients."""
         with torch.no_grad():
-            answers = self.model(images)
+            answers = self.model(images).float()
         return distillation_loss(
             logits, labels, answers, weight=self.weight, temperature=self.temperature
         )

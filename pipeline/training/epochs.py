@@ -27,8 +27,10 @@ class Training:
         Trained in place.
     optimizer : SGD
         Of its parameters.
+    mixed : bool
+        Whether products are in 16 bits.
     scaler : GradScaler
-        Of the loss, for mixed precision; switched off but on CUDA.
+        Of the loss, for float16; switched off elsewhere: bfloat16 has the range of float32.
     train_batches, test_batches : Batches
         The two sets.
     recipe : Recipe
@@ -43,6 +45,7 @@ class Training:
 
     model: nn.Module
     optimizer: torch.optim.SGD
+    mixed: bool
     scaler: torch.amp.GradScaler
     train_batches: Batches
     test_batches: Batches
@@ -72,11 +75,13 @@ def set_up(
     if teacher is not None:
         fit_model(teacher.model, train_data, device=device)
         teacher.model.eval()
+    mixed = recipe.precision == "mixed" or (recipe.precision == "auto" and device.type == "cuda")
     black = train_data.normalization(torch.zeros(1, train_data.input_shape[0], 1, 1))
     return Training(
         model=model,
         optimizer=optimizer,
-        scaler=torch.amp.GradScaler(device.type, enabled=device.type == "cuda"),
+        mixed=mixed,
+        scaler=torch.amp.GradScaler(device.type, enabled=mixed and device.type == "cuda"),
         train_batches=Batches.of(train_data, device),
         test_batches=Batches.of(test_data, device),
         recipe=recipe,
@@ -137,6 +142,7 @@ def run_epoch(
 def _train_once(training: Training, advance: Callable[[int], None]) -> tuple[float, float]:
     model, optimizer, scaler = training.model, training.optimizer, training.scaler
     batches, device = training.train_batches, training.train_batches.device
+    half = torch.float16 if scaler.is_enabled() else torch.bfloat16
     # Its own stream, so that dropout does not move the augmentation.
     generator = torch.Generator().manual_seed(torch.initial_seed())
     count = len(batches.labels)
@@ -149,9 +155,9 @@ def _train_once(training: Training, advance: Callable[[int], None]) -> tuple[flo
         inputs = images
         if training.recipe.augmentation == "crop-flip":
             inputs = augment_crop_flip(images, training.black, generator=generator)
-        with torch.autocast(device.type, dtype=torch.float16, enabled=scaler.is_enabled()):
+        with torch.autocast(device.type, dtype=half, enabled=training.mixed):
             inputs = inputs.contiguous(memory_format=training.memory_format)
-            logits = model(inputs)
+            logits = model(inputs).float()  # the loss of 16-bit logits is too coarse
             if training.teacher is None:
                 loss = F.cross_entropy(logits, labels)
             else:

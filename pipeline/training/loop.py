@@ -44,7 +44,7 @@ def train(
     ``OUT/weights.pt`` and the history to ``OUT/history.csv``. Called again with the same
     arguments it goes on after the last finished epoch; on the CPU (same number of threads) the
     final weights are bit for bit those of an undisturbed run, because every epoch draws from
-    streams seeded by the recipe's seed and its number. Mixed precision is used on CUDA only.
+    streams seeded by the recipe's seed and its number.
 
     Parameters
     ----------

@@ -10,6 +10,8 @@ from graphs.errors import RunError
 
 Augmentation = Literal["auto", "none", "crop-flip"]
 AUGMENTATIONS: tuple[str, ...] = get_args(Augmentation)
+Precision = Literal["auto", "float32", "mixed"]
+PRECISIONS: tuple[str, ...] = get_args(Precision)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +37,9 @@ class Recipe:
     augmentation : {"auto", "none", "crop-flip"}
         ``crop-flip``: random crop of the image padded by 4 pixels and random horizontal flip.
         ``auto``: that for colour images, none for grey ones (a flipped digit is another sign).
+    precision : {"auto", "float32", "mixed"}
+        ``mixed``: products in 16 bits (float16 on CUDA, bfloat16 elsewhere), sums and weights in
+        float32. ``auto``: that on CUDA, float32 elsewhere.
     seed : int
         Of shuffling, augmentation and dropout. The initial weights are the caller's.
 
@@ -58,6 +63,7 @@ class Recipe:
     milestones: tuple[int, ...] = (50, 100)
     gamma: float = 0.1
     augmentation: str = "auto"
+    precision: str = "auto"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -76,11 +82,11 @@ class Recipe:
                 raise RunError(
                     f"{name}={getattr(self, name)} is not possible", "give a number from 0 to 1"
                 )
-        if self.augmentation not in AUGMENTATIONS:
-            raise RunError(
-                f"augmentation {self.augmentation!r} is unknown",
-                f"choose {', '.join(AUGMENTATIONS)}",
-            )
+        for name, known in (("augmentation", AUGMENTATIONS), ("precision", PRECISIONS)):
+            if getattr(self, name) not in known:
+                raise RunError(
+                    f"{name} {getattr(self, name)!r} is unknown", f"choose {', '.join(known)}"
+                )
 
     def lr_at(self, epoch: int) -> float:
         """Learning rate of an epoch, counted from 0.

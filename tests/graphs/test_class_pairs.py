@@ -73,6 +73,27 @@ def test_repeats_are_taken_together():
     assert row["apart"]
 
 
+def test_of_many_classes_a_missing_row_is_no_link():
+    tables = [pair_table({(0, 1): [3.0, 0.6], (0, 2): [0.4, 0.2]}, repeat=r) for r in (0, 1)]
+    whole = pd.concat(tables, ignore_index=True)
+    gone = (whole["class_b"] == 1) & ((whole["layer_index"] == 1) | (whole["repeat"] == 1))
+    curves = pair_curves(whole[~gone]).set_index(["pair", "layer_index"])
+    assert curves["excess"].to_dict() == {
+        ("cat and dog", 0): pytest.approx(3 / 2),
+        ("cat and dog", 1): 0,
+        ("cat and owl", 0): pytest.approx(0.4),
+        ("cat and owl", 1): pytest.approx(0.2),
+    }
+    # no link at all, but nothing says how sure that is
+    table = separation_table(whole[~gone])
+    assert separates(table) == {"cat and dog": None, "cat and owl": "conv0"}
+    assert table["excess_last"].tolist() == [0, pytest.approx(0.2)]
+
+
+def test_one_class_has_no_pairs():
+    assert separation_table(pair_table({(0, 0): [1.0, 1.0]})).empty
+
+
 def test_pairs_without_a_z_are_not_apart():
     (row,) = pair_curves(pair_table({(0, 1): [0.0]}, z={(0, 1): [np.nan]})).to_dict("records")
     assert np.isnan(row["z"])

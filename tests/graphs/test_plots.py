@@ -11,7 +11,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from graphs.errors import TableError
-from graphs.plots import plot_classes, plot_curve, published_curve
+from graphs.plots import plot_classes, plot_curve
 
 mpl.use("Agg")
 
@@ -46,23 +46,6 @@ def class_table(n_classes=3, n_layers=4, *, repeats=2):
 @pytest.fixture
 def ax():
     return Figure(figsize=(6, 4)).subplots()
-
-
-@pytest.fixture
-def curves_file(tmp_path):
-    rows = [
-        f"{figure},{model},{dataset},{setting},{x},{q},+-0.002"
-        for figure, model, dataset, setting, shift in (
-            ("modularity_curve", "ResNet18", "CIFAR-10", "", 0.0),
-            ("modularity_curve", "ResNet18", "CIFAR-100", "", 0.1),
-            ("modularity_curve", "VGG16", "CIFAR-10", "", 0.2),
-            ("ablation", "ResNet18", "CIFAR-10", "k=5", 0.3),
-        )
-        for x, q in ((2, 0.25 + shift), (1, 0.15 + shift))
-    ]
-    path = tmp_path / "curves.csv"
-    path.write_text("figure,model,dataset,setting,x,Q,precision\n" + "\n".join(rows) + "\n")
-    return path
 
 
 def texts(legend):
@@ -182,8 +165,16 @@ def test_any_column_can_tell_the_lines_apart(ax):
     assert ax.get_ylabel() == "ami"
 
 
-def test_published_curve_lies_behind_in_grey_with_its_source(ax, curves_file):
-    published = published_curve(curves_file, model="resnet18", dataset="cifar10")
+def test_published_curve_lies_behind_in_grey_with_its_source(ax):
+    published = pd.DataFrame(
+        {
+            "model": "ResNet18",
+            "dataset": "CIFAR-10",
+            "setting": None,
+            "x": [1, 2],
+            "Q": [0.15, 0.25],
+        }
+    )
     plot_curve(layer_table({"clean": [0.1, 0.3]}), ax, published=published)
     grey, ours = drawn(ax)
     assert grey.get_color() == "0.65"
@@ -193,28 +184,11 @@ def test_published_curve_lies_behind_in_grey_with_its_source(ax, curves_file):
     assert texts(ax.get_legend()) == ["mean ± SD, 3 repeats", "ResNet18, CIFAR-10 (Lu et al. 2022)"]
 
 
-def test_nothing_published_draws_nothing(ax, curves_file):
-    nothing = published_curve(curves_file, model="nin", dataset="cifar10")
-    assert nothing.empty
+def test_nothing_published_draws_nothing(ax):
+    nothing = pd.DataFrame(columns=["model", "dataset", "setting", "x", "Q"])
     plot_curve(layer_table({"clean": [0.1, 0.3]}, repeats=1), ax, published=nothing)
     assert len(drawn(ax)) == 1
     assert ax.get_legend() is None
-
-
-@pytest.mark.parametrize(
-    ("model", "dataset", "first"),
-    [
-        ("resnet18", "cifar10", 0.15),
-        ("ResNet-18", "CIFAR-10", 0.15),
-        ("torchvision:resnet18", "cifar_10", 0.15),
-        ("resnet18", "cifar100", 0.25),
-        ("vgg16_bn", "CIFAR10", 0.35),
-    ],
-)
-def test_spelling_does_not_matter(curves_file, model, dataset, first):
-    curve = published_curve(str(curves_file), model=model, dataset=dataset)
-    assert curve["x"].tolist() == [1, 2]
-    assert curve["Q"].iloc[0] == pytest.approx(first)
 
 
 def test_classes_show_the_mean_terms(ax):
@@ -264,7 +238,7 @@ def test_saved_as_png_and_svg(ax, tmp_path):
         assert path.read_bytes().startswith(magic)
 
 
-def test_unfit_tables_are_refused(ax, tmp_path, curves_file):
+def test_unfit_tables_are_refused(ax):
     with pytest.raises(TableError, match="table layers has no column 'modularity': it has variant"):
         plot_curve(layer_table().drop(columns="modularity"), ax)
     with pytest.raises(TableError, match="table layers has no column 'epoch'"):
@@ -276,11 +250,3 @@ def test_unfit_tables_are_refused(ax, tmp_path, curves_file):
     two = pd.concat([class_table(), class_table().assign(variant="pgd")])
     with pytest.raises(TableError, match="holds 2 variants: clean, pgd; select one"):
         plot_classes(two, ax)
-    with pytest.raises(TableError, match=r"nowhere\.csv cannot be read as CSV"):
-        published_curve(tmp_path / "nowhere.csv", model="vgg16", dataset="cifar10")
-    curves_file.write_text("a,b\n1,2\n")
-    with pytest.raises(TableError, match=r"table curves\.csv has no column 'figure'"):
-        published_curve(curves_file, model="vgg16", dataset="cifar10")
-    curves_file.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(TableError, match=r"curves\.csv cannot be read as CSV"):
-        published_curve(curves_file, model="vgg16", dataset="cifar10")

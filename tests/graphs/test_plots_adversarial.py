@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 
 from graphs.errors import TableError
 from graphs.plots_adversarial import Triple, draw_triples, plot_pairs
+from graphs.published import Published
 
 
 def layers():
@@ -32,6 +33,32 @@ def test_attacked_by_their_end_and_clean_dashed_in_the_same_colour():
     solid = [line for line in ax.lines if line.get_linestyle() == "-" and len(line.get_ydata())]
     assert {line.get_color() for line in dashed} == {line.get_color() for line in solid}
     assert len({line.get_color() for line in dashed}) == 2
+
+
+def published(*, same):
+    rows = pd.DataFrame(
+        {"setting": ["CW", "CW", "JSMA", "JSMA"], "x": [1, 2, 1, 2], "Q": [0.2, 0.5, 0.1, 0.3]}
+    )
+    return Published(rows=rows, model="VGG16", dataset="CIFAR-10", layers=2, same=same)
+
+
+def test_published_curves_of_the_same_network_lie_behind():
+    ax = plot_pairs(layers(), Figure().subplots(), published=published(same=True))
+    (wide,) = (line for line in ax.lines if line.get_linewidth() == 4)
+    assert wide.get_xdata().tolist() == [0, 1]
+    assert wide.get_ydata().tolist() == [0.2, 0.5]
+    words = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert words[-1] == "VGG16, CIFAR-10 (Lu et al. 2022)"
+
+
+def test_of_another_network_the_last_layers_are_marked():
+    ax = plot_pairs(layers(), Figure().subplots(), published=published(same=False))
+    (mark,) = (line for line in ax.lines if line.get_marker() == "D")
+    assert (list(mark.get_xdata()), list(mark.get_ydata())) == ([1], [0.5])
+    (ours,) = (line for line in ax.lines if list(line.get_ydata()) == [0.1, 0.6])
+    assert mark.get_color() == ours.get_color()
+    words = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert words[-1] == "VGG16, CIFAR-10 (Lu et al. 2022),\nlast layer"
 
 
 def test_one_attack_has_a_legend_too():

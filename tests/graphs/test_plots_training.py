@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from graphs.errors import TableError
 from graphs.plots_training import plot_accuracy, plot_epochs, plot_untrained
+from graphs.published import Published
 
 mpl.use("Agg")
 
@@ -95,3 +96,22 @@ def test_untrained_networks_are_a_band(ax):
 def test_a_table_without_its_columns_is_an_error(ax, plot):
     with pytest.raises(TableError, match="has no column"):
         plot(pd.DataFrame({"layer": ["a"]}), ax)
+
+
+def test_published_epochs_are_dotted_in_the_colour_of_their_depth(ax):
+    rows = pd.DataFrame(
+        [(name, x, x / 100) for name in ("Acc", "L1", "L13", "L7") for x in range(1, 31)],
+        columns=["setting", "x", "Q"],
+    )
+    near = Published(rows=rows, model="VGG16", dataset="CIFAR-10", layers=13, same=False)
+    plot_epochs(epoch_table(), ax, published=near)
+    dotted = [line for line in drawn(ax) if line.get_linestyle() == ":"]
+    # as far as our epochs go; layers 1, 7 and 13 of 13 are 0, 1 and 2 of our 3
+    assert [line.get_xdata().tolist() for line in dotted] == [[1, 2, 3]] * 3
+    ours = [line for line in drawn(ax) if line.get_linestyle() == "-"]
+    assert [line.get_color() for line in dotted] == [line.get_color() for line in ours]
+    (words,) = (text.get_text() for text in ax.get_legend().get_texts())
+    assert words == "VGG16, CIFAR-10 (Lu et al. 2022),\nlayers 1, 7, 13 of 13"
+    other = Figure().subplots()
+    plot_accuracy(epoch_table(), other, published=near)
+    assert [text.get_text() for text in other.get_legend().get_texts()][-1] == near.title

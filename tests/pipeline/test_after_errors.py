@@ -15,7 +15,7 @@ SMALL = ("--samples", "20", "--repeats", "1")
 GOOD = ("--model", f"{MODELS}:good")
 REPEAT = "variant=clean/repeat=0"
 SHARD = f"{REPEAT}/activations/layer=000/part-00000.parquet"
-TABLES = ("layers", "classes", "communities", "nodes")
+TABLES = ("layers", "classes", "communities", "nodes", "flows", "events")
 COMMANDS = {
     "activations": ("activations", *GOOD, *SMALL),
     "edges": ("edges",),

@@ -32,6 +32,7 @@ FAST = [
     "P4",
     "P5",
     pytest.param("P6", marks=pytest.mark.slow),
+    pytest.param("R1", marks=pytest.mark.browser),
     *"P9 C1 N1 N2".split(),
 ]
 FACTS = {"id", "what", "value", "target", "reached", "unit", "rounds", "low", "high", "seconds"}

@@ -11,7 +11,7 @@ import pytest
 from graphs.runs import Run
 
 STAGES = ("activations", "edges", "communities")
-TABLES = ("layers", "classes", "communities", "nodes")
+TABLES = ("layers", "classes", "communities", "nodes", "flows", "events")
 MOMENTS = 10
 pytestmark = pytest.mark.slow
 

@@ -45,3 +45,13 @@ def test_a_plan_shows_what_it_saves(found):
     share = 100 * (plan.params_after / plan.params_before - 1)
     assert rows["parameters"][2] == f"{share:+.1f} %".replace("-", "−")
     assert f"removed: {', '.join(plan.removed)}" in page.text_content()
+
+
+def test_the_flow_of_an_analysis_names_its_layers(found):
+    axes = found.plot("flow")
+    layers = found.layers["layer"].unique().tolist()
+    assert [label.get_text() for label in axes.get_xticklabels()] == layers
+    # a block a community of the first repeat
+    first = found.communities.query("repeat == 0")
+    bands = found.flows.query("repeat == 0")
+    assert len(axes.patches) == len(first) + len(bands)

@@ -166,6 +166,21 @@ def test_stages_are_timed_with_their_parts(sent):
     ]
 
 
+def test_a_stage_within_itself_is_the_same(sent):
+    with stage("run") as command, stage("run") as whole:
+        with stage("edges"):
+            pass
+    assert whole is command
+    assert [part.name for part in command.parts] == ["edges"]
+    assert len(sent()) == 4
+
+
+def test_every_command_is_a_stage(tmp_path, capsys):
+    _, _, told = call(["export", tmp_path / "none", "--json"], capsys)
+    assert [event["event"] for event in told] == ["started", "error"]
+    assert told[0]["stage"] == "export"
+
+
 def test_quiet_parts_of_a_study_show_no_tables(sent):
     before = log.level
     try:

@@ -2,8 +2,10 @@
 
 import json
 import logging
+import os
 import shutil
 import sys
+import time
 from pathlib import Path
 
 import networkx as nx
@@ -14,6 +16,7 @@ import pytest
 from graphs import knn, modularity
 from graphs.errors import CorruptFileError, RunError
 from graphs.export import check_gephi
+from graphs.files import sweep, temporary_name
 from graphs.runs import Run
 from graphs.shards import LayerRows
 from pipeline import analyze
@@ -26,7 +29,9 @@ from pipeline.stage3_communities import measure_graphs
 
 NETWORK = Network(model="resnet8")
 IMAGES = Images(samples=120, repeats=2)
-TABLES = ("layers", "classes", "class_pairs", "communities", "nodes", "samples")
+TABLES = (
+    "layers", "classes", "class_pairs", "communities", "nodes", "samples", "flows", "events",
+)  # fmt: skip
 
 
 def contents(folder):
@@ -387,11 +392,26 @@ def test_a_forced_run_that_is_killed_while_clearing_can_be_run_again(small_run, 
 
 
 def test_temporary_files_of_others_stay(small_run):
-    names = [".notes.tmp", ".notes.20241231235959.tmp", ".a.parquet.999999.tmp"]
+    dead = temporary_name("a.parquet").replace(f"-{os.getpid()}.", "-999999.")
+    names = [".notes.tmp", ".notes.20241231235959.tmp", temporary_name("a.parquet"), dead]
     for name in names:
         (small_run / name).touch()
     Run(small_run).sweep()
-    assert [(small_run / name).exists() for name in names] == [True, True, False]
+    assert [(small_run / name).exists() for name in names] == [True, True, True, False]
+
+
+def test_temporary_files_of_other_machines_stay_for_a_day(tmp_path, monkeypatch):
+    with monkeypatch.context() as there:
+        there.setattr("graphs.files.platform.node", lambda: "another")
+        name = temporary_name("a.parquet").replace(f"-{os.getpid()}.", "-999999.")
+    path = tmp_path / name
+    path.touch()
+    sweep(tmp_path)
+    assert path.exists()
+    yesterday = time.time() - 90_000
+    os.utime(path, (yesterday, yesterday))
+    sweep(tmp_path)
+    assert not path.exists()
 
 
 def test_a_changed_file_beside_the_models_own_is_another_run(tmp_path):

@@ -16,12 +16,16 @@ from graphs.export import check_gephi
 from graphs.places import resolve_folder
 from graphs.runs import METRIC_TABLES, Run
 from pipeline.cli import main
-from pipeline.devices import require_disk, require_writable, run_folder
+from pipeline.devices import require_disk, require_writable
 from pipeline.export_command import export_graphs
 from pipeline.options import Images, Neighbours, Network, Work
+from pipeline.report_command import write_report
 from pipeline.run import run_stages
 from pipeline.stage1_activations import dump_activations
 from pipeline.stage2_edges import build_edges
+from pipeline.studies.compare import study_compare
+from pipeline.studies.similarity import study_similarity
+from pipeline.studies.tsne import study_tsne
 
 NETWORK, IMAGES = Network(model="mlp"), Images(samples=60, repeats=2)
 QUIET = Work(progress=False)
@@ -103,6 +107,26 @@ def test_pandas_reads_the_tables_where_they_lie(local, remote):
     pd.testing.assert_frame_equal(
         pd.read_parquet(url), pd.read_parquet(local / "metrics" / "layers.parquet")
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("study", "options"),
+    [
+        (study_similarity, {"work": QUIET}),
+        (study_tsne, {"work": QUIET, "perplexity": 10}),
+        (study_compare, {}),
+    ],
+)
+def test_studies_read_a_run_there_and_write_there(local, remote, bucket, tmp_path, study, options):
+    name = study.__name__.removeprefix("study_")
+    here = study(local, out=tmp_path / name, **options)
+    there = study(Path(str(remote)), out=Path(f"s3://{bucket}/studies/{name}"), **options)
+    pd.testing.assert_frame_equal(
+        pd.read_parquet(f"{there}/metrics/{name}.parquet"),
+        pd.read_parquet(here / "metrics" / f"{name}.parquet"),
+    )
+    assert (there / "figures" / f"{name}.png").exists()
 
 
 @pytest.mark.slow
@@ -192,6 +216,15 @@ def test_graphs_are_exported_to_a_url_and_from_one(remote, local, bucket, store,
     assert union.number_of_nodes() == 60
 
 
+@pytest.mark.slow
+def test_a_page_is_made_and_replaced_at_a_url(fresh, bucket, store):
+    for _ in range(2):
+        assert str(write_report(fresh)) == f"{fresh}/report.html"
+    page = contents(store, fresh)["report.html"][1].decode()
+    assert '<div class="graph"' in page
+    assert f"stratagraph plan {fresh}" in page
+
+
 def test_a_local_folder_may_be_a_file_url(tmp_path, command):
     status, out, _ = command("activations", *OPTIONS, "--out", f"file://{tmp_path}/run")
     assert (status, out) == (0, f"{tmp_path}/run\n")
@@ -266,7 +299,7 @@ def test_what_is_no_run_is_kept_local(name, command, tmp_path, monkeypatch):
 
 
 def test_the_room_for_temporary_files_is_looked_at(tmp_path):
-    folder = run_folder("memory://bucket/run")
+    folder = resolve_folder("memory://bucket/run")
     require_writable(folder)
     require_disk(folder, 2**60, at_once=1)
     with pytest.raises(RunError, match=r"1 EiB|\d TiB are needed in .* free; .*TMPDIR"):

@@ -13,12 +13,12 @@ from torch import nn
 
 from graphs.errors import ModelError, StratagraphError
 from pipeline.studies.attacks.local_search import LocalSearch
+from pipeline.studies.attacks.one_pixel import OnePixel
 from pipeline.studies.attacks.options import AttackName
 from pipeline.studies.attacks.target import Pixels, Target, TimeIsUp
 
 Labels = NDArray[np.int64]
 Numbers = Mapping[str, Any]
-ROUNDING = 1e-5  # far less than a step of 1/255
 
 
 def require_library() -> None:
@@ -34,7 +34,8 @@ def require_library() -> None:
     except ImportError as error:
         raise ModelError(
             f"attacks need the adversarial-robustness-toolbox ({error})",
-            "pip install -c constraints.txt -e '.[attacks]', or take --attacks localsearch",
+            "pip install -c constraints.txt -e '.[attacks]', or take --attacks "
+            "onepixel,localsearch",
         ) from error
 
 
@@ -190,23 +191,19 @@ def _cw(target: Target, pixels: Pixels, labels: Labels, given: Numbers) -> Pixel
     return found
 
 
-def _one_pixel(target: Target, pixels: Pixels, _: Labels, given: Numbers) -> Pixels:
-    """Su et al. 2019: differential evolution of place and colour."""
-    from art.attacks.evasion import PixelAttack
-
-    attack = PixelAttack(
-        _wrap(target), th=given["pixels"], es=1, max_iter=given["generations"], verbose=False
-    )
-    # without classes: ART refuses those of networks that know two, and all images are right
-    found: Pixels = attack.generate(pixels)
-    # ART counts to 255 and back: what it did not touch is rounded otherwise
-    same = np.abs(found - pixels) < ROUNDING
-    restored: Pixels = np.where(same, pixels, found)
-    return restored
+def _one_pixel(target: Target, pixels: Pixels, labels: Labels, given: Numbers) -> Pixels:
+    return _search(OnePixel(**given), target, pixels, labels)
 
 
 def _local_search(target: Target, pixels: Pixels, labels: Labels, given: Numbers) -> Pixels:
-    search, generator = LocalSearch(**given), _generator()
+    return _search(LocalSearch(**given), target, pixels, labels)
+
+
+def _search(
+    search: OnePixel | LocalSearch, target: Target, pixels: Pixels, labels: Labels
+) -> Pixels:
+    """Attack image by image."""
+    generator = _generator()
     found: Pixels = np.stack(
         [
             search.attack(target.logits, image, int(label), generator=generator)

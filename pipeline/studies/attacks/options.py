@@ -12,6 +12,7 @@ from pipeline.options import Images
 
 AttackName = Literal["fgsm", "pgd", "jsma", "cw", "onepixel", "localsearch"]
 ATTACKS: tuple[AttackName, ...] = get_args(AttackName)
+OWN = {"onepixel", "localsearch"}  # need no library
 
 
 @Parameter(name="*", group=Group("Images", sort_key=2))
@@ -59,7 +60,7 @@ class Victims:
 @Parameter(name="*", group=Group("Attacks", sort_key=4.5))
 @dataclass(frozen=True, kw_only=True)
 class Attacking:
-    """Which attacks, and how long. Numbers are by default those of AdverTorch.
+    """Which attacks, and how long. Numbers are AdverTorch's; OnePixel's those of Su et al. 2019.
 
     Attributes
     ----------
@@ -92,7 +93,9 @@ class Attacking:
     pixels
         OnePixel: how many are changed.
     generations
-        OnePixel: of 400 candidates each (Su et al. 2019).
+        OnePixel: after the first one.
+    population
+        OnePixel: candidates in a generation.
     p
         Local Search: brightness that pixels are tried with, images being −0.5 to 0.5.
     r
@@ -103,6 +106,10 @@ class Attacking:
         Local Search: pixels changed in a round.
     rounds
         Local Search: how many.
+    share
+        Local Search: of all pixels, tried in the first round.
+    most
+        Local Search: the most pixels tried in a round.
     """
 
     attacks: str = ",".join(ATTACKS)
@@ -120,11 +127,14 @@ class Attacking:
     initial_const: float = 1e-3
     pixels: int = 1
     generations: int = 100
+    population: int = 400
     p: float = 1.0
     r: float = 1.5
     d: int = 5
     t: int = 5
     rounds: int = 10
+    share: float = 0.1
+    most: int = 128
 
     def names(self) -> list[AttackName]:
         """Return the attacks in the order given, each once.
@@ -158,8 +168,8 @@ USED: dict[AttackName, tuple[str, ...]] = {
     "pgd": ("eps", "iterations", "step"),
     "jsma": ("theta", "gamma"),
     "cw": ("confidence", "learning_rate", "searches", "cw_iterations", "initial_const"),
-    "onepixel": ("pixels", "generations"),
-    "localsearch": ("p", "r", "d", "t", "rounds"),
+    "onepixel": ("pixels", "generations", "population"),
+    "localsearch": ("p", "r", "d", "t", "rounds", "share", "most"),
 }
 # what a number may be: from, to (both allowed), and whether the lower end itself is
 RANGES: dict[str, tuple[float, float, bool]] = {
@@ -177,11 +187,14 @@ RANGES: dict[str, tuple[float, float, bool]] = {
     "initial_const": (0, float("inf"), False),
     "pixels": (1, float("inf"), True),
     "generations": (1, float("inf"), True),
+    "population": (5, float("inf"), True),
     "p": (0, float("inf"), False),
     "r": (0, 2, True),
     "d": (0, float("inf"), True),
     "t": (1, float("inf"), True),
     "rounds": (1, float("inf"), True),
+    "share": (0, 1, False),
+    "most": (1, float("inf"), True),
 }
 
 

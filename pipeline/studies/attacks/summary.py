@@ -1,6 +1,7 @@
 """What came of the attacks: a table, figures, and a sentence beside the published numbers."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,15 +10,15 @@ from matplotlib.figure import Figure
 
 from graphs.attacked import measure_changes
 from graphs.plots_adversarial import Triple, draw_triples, plot_pairs
+from graphs.published import Published
 from pipeline.console import plural
 from pipeline.data import ImageData
 from pipeline.figures import save_figure, save_panels
-from pipeline.studies.attacks.options import AttackName
 from pipeline.studies.attacks.pairs import Pair
 from pipeline.studies.attacks.target import Target
 from pipeline.studies.folder import StudyFolder
 
-TITLES: dict[AttackName, str] = {
+TITLES: dict[str, str] = {
     "fgsm": "FGSM",
     "pgd": "PGD",
     "jsma": "JSMA",
@@ -26,7 +27,9 @@ TITLES: dict[AttackName, str] = {
     "localsearch": "Local Search",
 }
 # Q of the last layer, VGG16 on CIFAR-10, 500 images each (Lu et al. 2022, figure 6a)
-PUBLISHED: dict[AttackName, float] = {
+CLEAN = "Normal"
+PUBLISHED: dict[str, float] = {
+    CLEAN: 0.823,
     "onepixel": 0.579,
     "cw": 0.319,
     "pgd": 0.272,
@@ -34,7 +37,6 @@ PUBLISHED: dict[AttackName, float] = {
     "jsma": 0.171,
     "fgsm": 0.096,
 }
-PUBLISHED_CLEAN = 0.823
 SHOWN = 3  # images of each attack in the figure
 
 
@@ -74,13 +76,15 @@ def summarize(pairs: Sequence[Pair], curves: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).merge(curves, on="attack", how="left")
 
 
-def read_attacks(table: pd.DataFrame) -> str:
+def read_attacks(table: pd.DataFrame, published: Published | None = None) -> str:
     """Say where the curves of attacked images end, beside the published ones.
 
     Parameters
     ----------
     table : DataFrame
         From `summarize`.
+    published : Published, optional
+        What to name beside; otherwise VGG16.
     """
     measured = table[table["last_layer_attacked"].notna()]
     lower = int((measured["last_layer_attacked"] < measured["last_layer_clean"]).sum())
@@ -96,21 +100,42 @@ def read_attacks(table: pd.DataFrame) -> str:
     warning = "Q depends on the number of images: {} had fewer. ".format(
         ", ".join(TITLES[name] for name in fewer)
     )
-    theirs = ", ".join(f"{TITLES[name]} {q:.3f}" for name, q in PUBLISHED.items() if name in names)
+    title, known = "VGG16, CIFAR-10 (Lu et al. 2022)", PUBLISHED
+    if published is not None:
+        title, known = published.title, _last_layers(published)
+    order = sorted(known, key=lambda name: -known[name])
+    theirs = ", ".join(f"{TITLES[name]} {known[name]:.3f}" for name in order if name in names)
+    clean = f"clean {known[CLEAN]:.3f}, " if CLEAN in known else ""
     return (
         f"In the last layer Q is lower after the attack than before in {lower} of "
         f"{plural(len(measured), 'attack')}, highest first: {ours}. "
         f"{warning if len(fewer) else ''}"
-        f"Published for VGG16 on CIFAR-10 (Lu et al. 2022, 500 images each): clean "
-        f"{PUBLISHED_CLEAN:.3f}, {theirs}."
+        f"Published for {title}, 500 images each: {clean}{theirs}."
     )
 
 
-def draw_curves(folder: StudyFolder, layers: pd.DataFrame, *, title: str) -> list[str]:
+def _last_layers(published: Published) -> dict[str, float]:
+    """Return published Q of the last layer, by attack."""
+    settings = published.rows.groupby("setting")["Q"].last()
+    return {_attack_of(name): float(q) for name, q in settings.items()}
+
+
+def _attack_of(setting: object) -> str:
+    """Return the attack that a published setting is of: ``localsearch`` of ``LocalSearch``."""
+    name = str(setting).lower().replace(" ", "")
+    return name if name in TITLES else str(setting)
+
+
+def draw_curves(
+    folder: StudyFolder, layers: pd.DataFrame, *, title: str, published: Published | None
+) -> list[str]:
     """Draw the curves before and after; return the names of the files."""
+    if published is not None:
+        settings = published.rows["setting"].map(_attack_of).replace(TITLES)
+        published = replace(published, rows=published.rows.assign(setting=settings))
 
     def draw(ax: Axes) -> None:
-        plot_pairs(layers.assign(attack=layers["attack"].map(TITLES)), ax)
+        plot_pairs(layers.assign(attack=layers["attack"].map(TITLES)), ax, published=published)
         ax.set_title(title, loc="left")
 
     width = min(16.0, 5.5 + 0.3 * layers["layer_index"].nunique())

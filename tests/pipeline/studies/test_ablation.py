@@ -160,6 +160,7 @@ def test_samples_that_the_data_lacks_are_left_out_of_the_paper_s(tmp_path, caplo
         ({"ks": "0"}, GraphError, "--ks: '0' is no whole number above 0"),
         ({"ks": "3,60"}, GraphError, "--ks 60 needs at least 61 samples, there are 60"),
         ({"sizes": "9999", "ks": "3"}, DataError, "9999"),
+        ({"sizes": "3,60", "ks": "3"}, GraphError, "--sizes 3 is too few for k=3; leave it out"),
         ({"metrics": "euclid"}, GraphError, "--metrics: 'euclid' is not one of its values"),
         ({"pools": "max"}, GraphError, "--pools: 'max' is not one of its values"),
     ],

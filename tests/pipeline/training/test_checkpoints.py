@@ -1,4 +1,3 @@
-import os
 import sys
 from pathlib import Path
 
@@ -7,6 +6,7 @@ import torch
 from torch import nn
 
 from graphs.errors import ResourceError, RunError
+from graphs.files import temporary_name
 from pipeline.training import checkpoints
 
 CPU = torch.device("cpu")
@@ -55,7 +55,7 @@ def test_folder_in_the_place_of_the_file(tmp_path):
 def test_full_disk(tmp_path):
     (tmp_path / "a.pt").write_bytes(b"old")
     # The temporary file is a device that is always full.
-    (tmp_path / f".a.pt.{os.getpid()}.tmp").symlink_to("/dev/full")
+    (tmp_path / temporary_name("a.pt")).symlink_to("/dev/full")
     with pytest.raises(ResourceError, match=r"the disk is full: .*a.pt could not be written"):
         checkpoints.save(tmp_path / "a.pt", {"weight": torch.zeros(9)})
     assert (tmp_path / "a.pt").read_bytes() == b"old"

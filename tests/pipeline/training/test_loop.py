@@ -2,6 +2,7 @@ import math
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -261,6 +262,32 @@ def test_killed_training_ends_in_the_same_weights(tmp_path):
     for name in ("weights.pt", "epoch-010.pt", "epoch-020.pt", "epoch-030.pt", "epoch-040.pt"):
         first, second = (tmp_path / folder / name for folder in ("whole", "killed"))
         assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("precision", "trained_in"),
+    [("auto", torch.float32), ("float32", torch.float32), ("mixed", torch.bfloat16)],
+)
+def test_products_in_16_bits_on_a_cpu_only_where_asked_for(
+    tmp_path, build, few, precision, trained_in
+):
+    model, seen = build(), set()
+
+    def note(module, _, output):
+        seen.add((module.training, output.dtype))
+
+    last = [module for module in model.modules() if isinstance(module, torch.nn.Linear)][-1]
+    last.register_forward_hook(note)
+    recipe = Recipe(epochs=1, batch_size=32, precision=precision)
+    result = train(model, *few, out=tmp_path, recipe=recipe)
+    assert seen == {(True, trained_in), (False, torch.float32)}
+    assert {value.dtype for value in result.model.parameters()} == {torch.float32}
+    with pytest.raises(RunError, match="precision was .*, now"):
+        train(build(), *few, out=tmp_path, recipe=replace(recipe, precision=_other(precision)))
+
+
+def _other(precision):
+    return "mixed" if precision == "auto" else "auto"
 
 
 @pytest.mark.gpu

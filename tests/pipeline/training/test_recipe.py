@@ -45,6 +45,7 @@ def test_augmentation_by_channels():
         ({"momentum": 1}, "momentum=1 is not possible; give a number from 0 to 1"),
         ({"weight_decay": -0.1}, "weight_decay=-0.1 is not possible"),
         ({"augmentation": "flip"}, "augmentation 'flip' is unknown; choose auto, none, crop-flip"),
+        ({"precision": "half"}, "precision 'half' is unknown; choose auto, float32, mixed"),
     ],
 )
 def test_errors(values, problem):

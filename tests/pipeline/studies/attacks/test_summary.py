@@ -1,9 +1,10 @@
 import numpy as np
 import pandas as pd
 
+from graphs.published import Published
 from pipeline.studies.attacks.batches import Found
 from pipeline.studies.attacks.pairs import make_pair
-from pipeline.studies.attacks.summary import PUBLISHED, TITLES, read_attacks, summarize
+from pipeline.studies.attacks.summary import CLEAN, PUBLISHED, TITLES, read_attacks, summarize
 
 
 def found(samples, *, attempted=8, pixels=None):
@@ -77,5 +78,26 @@ def test_fewer_images_are_said():
 
 
 def test_every_attack_has_a_title_and_a_published_end():
-    assert set(TITLES) == set(PUBLISHED)
+    assert {CLEAN, *TITLES} == set(PUBLISHED)
     assert list(PUBLISHED.values()) == sorted(PUBLISHED.values(), reverse=True)
+
+
+def test_published_ends_of_another_network_are_named():
+    table = pd.DataFrame(
+        {
+            "attack": ["localsearch"], "n_nodes": [200], "success_rate": [1.0],
+            "last_layer_clean": [0.8], "last_layer_attacked": [0.5],
+        }
+    )  # fmt: skip
+    rows = pd.DataFrame(
+        {
+            "setting": ["LocalSearch"] * 2 + ["Normal"] * 2,
+            "x": [1, 2] * 2,
+            "Q": [0.1, 0.3, 0.1, 0.9],
+        }
+    )
+    near = Published(rows=rows, model="ResNet18", dataset="CIFAR-10", layers=2, same=False)
+    assert read_attacks(table, near).endswith(
+        "Published for ResNet18, CIFAR-10 (Lu et al. 2022), 500 images each: clean 0.900, "
+        "Local Search 0.300."
+    )
