@@ -1,5 +1,7 @@
 """Which classes come apart, and where: read from the table ``class_pairs``."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -60,7 +62,7 @@ def pair_curves(class_pairs: pd.DataFrame) -> pd.DataFrame:
     return found[["class_a", "class_b", "pair", "layer_index", "layer", "excess", "z", "apart"]]
 
 
-def _every(pairs: pd.MultiIndex, layers: pd.Index) -> pd.MultiIndex:
+def _every(pairs: "pd.Index[Any]", layers: "pd.Index[Any]") -> pd.MultiIndex:
     """Every pair in every layer."""
     rows = np.repeat(np.arange(len(pairs)), len(layers))
     first, second = (pairs.get_level_values(level)[rows] for level in (0, 1))
@@ -109,7 +111,8 @@ def separation_table(class_pairs: pd.DataFrame) -> pd.DataFrame:
     place = np.minimum(at, depth - 1)
     table = curves.iloc[::depth][["class_a", "class_b", "pair"]].reset_index(drop=True)
     table["separates_index"] = np.where(stays, layers["layer_index"].to_numpy()[place], np.nan)
-    table["separates"] = np.where(stays, layers["layer"].to_numpy(dtype=object)[place], None)
+    names = [*layers["layer"], None]  # None where a pair does not stay apart
+    table["separates"] = pd.Series([names[layer] for layer in at], dtype=object)
     table["excess_before"] = np.where(at > 0, excess[rows, at - 1], np.nan)
     table["excess_last"], table["z_last"] = excess[:, -1], z[:, -1]
     # a pair that never comes apart is the last of all

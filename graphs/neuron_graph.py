@@ -14,7 +14,10 @@ from scipy.sparse.csgraph import connected_components
 
 from graphs.errors import GraphError
 
-Drop = Literal["isolated", "detached"]
+Drop = Literal["isolated", "detached", "negligible"]
+# of the median strength: what weight decay leaves of a dead neuron lies far below
+_NEGLIGIBLE = 1e-3
+_WHY = {"detached": " on a path through the network", "negligible": " or negligible"}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,9 +95,11 @@ class NeuronGraph:
             Of each layer, in order of depth.
         widths : sequence of int
             Neurons of each layer.
-        drop : {"isolated", "detached"}
-            Leave out neurons without any edge (Filan et al. 2020), or every component that does
-            not reach from the first layer to the last.
+        drop : {"isolated", "detached", "negligible"}
+            Leave out neurons without any edge (Filan et al. 2020); every component that does not
+            reach from the first layer to the last; or neurons whose edges sum up to less than a
+            thousandth of the median: weight decay shrinks dead neurons without reaching 0, and
+            each of them makes a cluster of its own.
 
         Raises
         ------
@@ -110,13 +115,14 @@ class NeuronGraph:
         kept = np.diff(whole.indptr) > 0
         if drop == "detached":
             kept &= _reaching(whole, layer, last=len(sizes) - 1)
+        elif drop == "negligible":
+            kept = _strong(whole)
         alive = np.bincount(layer[kept], minlength=len(sizes))
         if not alive.all():
             empty = int(np.argmin(alive > 0))
             raise GraphError(
                 f"layer {empty} ({layer_names[empty]}) has no neuron left: none of its "
-                f"{widths[empty]} has a weight that is not 0"
-                + (" on a path through the network" if drop == "detached" else ""),
+                f"{widths[empty]} has a weight that is not 0" + _WHY.get(drop, ""),
                 "prune it less, or leave the layer out",
             )
         number = np.where(kept, np.cumsum(kept) - 1, -1).astype(np.int32)
@@ -176,7 +182,7 @@ def layered_graph(
         0 is no edge.
     layer_names : sequence of str, optional
         One more than matrices; ``0``, ``1``, ... without it.
-    drop : {"isolated", "detached"}
+    drop : {"isolated", "detached", "negligible"}
         See `NeuronGraph.build`.
 
     Raises
@@ -252,6 +258,16 @@ def _check_weights(block: WeightBlock) -> None:
         )
     if (values < 0).any():
         raise GraphError(f"block {block.name} has negative weights", "take absolute values")
+
+
+def _strong(adjacency: csr_array) -> NDArray[np.bool_]:
+    """Nodes whose strength counts, also without those that do not."""
+    strength = np.asarray(adjacency.sum(axis=1))
+    least = _NEGLIGIBLE * float(np.median(strength[strength > 0])) if strength.any() else 0.0
+    kept = strength > least
+    while (weak := kept & (adjacency @ kept.astype(np.float64) <= least)).any():
+        kept &= ~weak
+    return np.asarray(kept, dtype=bool)
 
 
 def _reaching(adjacency: csr_array, layer: NDArray[np.int32], *, last: int) -> NDArray[np.bool_]:

@@ -13,6 +13,8 @@ from graphs.weight_shuffles import compare_with_null
 
 # A layer counts as whole from this share of its neurons on.
 _WHOLE = 0.99
+# Share of the graph's weight below which a cluster is nothing but nearly dead neurons.
+_WEIGHTLESS = 1e-4
 
 
 def neuron_rows(graph: NeuronGraph, labels: NDArray[np.integer]) -> pd.DataFrame:
@@ -135,11 +137,12 @@ def partition_row(
     -------
     DataFrame
         ``n_neurons``, ``n_dropped`` (dead ones), ``n_nodes``, ``n_edges``, ``n_components``;
-        ``clusters`` and ``n_clusters`` (not empty); ``ncut``; ``modularity`` (Newman's Q of the
-        same partition); ``in_out``, (1 - ncut / K) / (2 ncut / K), the mean weight inside clusters
-        over that between; ``whole_layer_clusters``, how many clusters are made of whole layers, and
-        ``layer_ami``, the adjusted mutual information of clusters and layers: how far the
-        clusters follow depth.
+        ``clusters``, ``n_clusters`` (not empty) and ``n_weightless`` (with less than 1e-4 of the
+        weight: nearly dead neurons; each such cluster adds up to 1 to the n-cut); ``ncut``;
+        ``modularity`` (Newman's Q of the same partition); ``in_out``, (1 - ncut / K) /
+        (2 ncut / K), the mean weight inside clusters over that between; ``whole_layer_clusters``,
+        how many clusters are made of whole layers, and ``layer_ami``, the adjusted mutual
+        information of clusters and layers: how far the clusters follow depth.
     """
     rows = cluster_rows(graph, labels)
     ncut = float(rows["cut_share"].sum())
@@ -153,6 +156,7 @@ def partition_row(
                 "n_components": count_components(graph.adjacency),
                 "clusters": clusters,
                 "n_clusters": len(rows),
+                "n_weightless": int((rows["volume_share"] < _WEIGHTLESS).sum()),
                 "ncut": ncut,
                 "modularity": float(rows["modularity_term"].sum()),
                 "in_out": (len(rows) - ncut) / (2 * ncut) if ncut > 0 else float("inf"),

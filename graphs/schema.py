@@ -525,6 +525,7 @@ COLUMNS: dict[TableName, pa.Schema] = {
             _column("n_components", pa.int32()),
             _column("clusters", pa.int32()),
             _column("n_clusters", pa.int32()),
+            _column("n_weightless", pa.int32()),
             _column("ncut", pa.float64()),
             _column("modularity", pa.float64()),
             _column("in_out", pa.float64()),

@@ -12,12 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.events import send_event, sending_events
-from pipeline.progress import progress_bar
-
-__all__ = [  # progress_bar, where it was before it had a file of its own
-    "command_line", "fill", "log", "plural", "progress_bar", "show_notes", "show_table",
-    "text_width", "warnings_as_events",
-]  # fmt: skip
 
 log = logging.getLogger("stratagraph")
 

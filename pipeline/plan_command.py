@@ -1,5 +1,6 @@
 """`stratagraph plan`: which layers could go, and what that would save."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -75,6 +76,8 @@ def plan_pruning(
     """
     alone, goal = alone or Alone(), goal or Goal()
     check_options(run, alone, goal)
+    if goal.budgets() and goal.criterion is None:
+        goal = replace(goal, criterion="modularity")
     path = out or (resolve_folder(run) / NAME if run else Path(NAME))
     require_writable(path.parent)
     _require_plan_or_nothing(path)

@@ -30,7 +30,7 @@ def tell_stages(run: Run, whole: Stage) -> None:
     for part in whole.parts:
         took = "was there" if part.skipped else _time(part.seconds)
         lines.append(f"{part.name:<12} {took:>9}  {there[part.name]}")
-    show_table("stages", "\n".join([*lines, ""]), rows=rows, seconds=whole.seconds)
+    show_table("stages", "\n".join([*lines, ""]), rows=rows)
 
 
 def describe_stages(run: Run) -> dict[str, str]:

@@ -148,25 +148,25 @@ def label_flips(*, data: Path | None = None, share: float = 0.05, draws: int = 2
     DataError
         When the data folder does not exist.
     """
-    rows: dict[str, list[Found]] = {}
+    sys.stdout.write("{:<34}{:>7}{:>10}{:>11}{:>8}{:>10}\n".format(*COLUMNS))
     if folder := data_folder(data):
         log.info("CIFAR-10, ResNet20")
         images = load_data("parquet", path=folder / EXACT, normalize="imagenet")
         model = load_model("resnet20", weights=str(folder / WEIGHTS["resnet20"]))
         found = analyze(model, images, samples=SAMPLES, repeats=1)
-        rows["CIFAR-10 test, ResNet20"] = flip_afterwards(found, share=share, draws=draws)
+        _tell("CIFAR-10 test, ResNet20", flip_afterwards(found, share=share, draws=draws))
     with tempfile.TemporaryDirectory(prefix="flips-") as place:
         scratch = Path(place)
         log.info("digits, %s", DIGITS)
         found = _trained_on_digits(scratch)
-        rows[f"digits test, {DIGITS}"] = flip_afterwards(found, share=share, draws=draws)
+        _tell(f"digits test, {DIGITS}", flip_afterwards(found, share=share, draws=draws))
         log.info("digits, %s trained on flipped labels", DIGITS)
-        rows["digits, trained on flipped ones"] = flip_before_training(
-            share=share, draws=max(1, draws // 5), scratch=scratch
+        few = max(1, draws // 5)
+        _tell(
+            "digits, trained on flipped ones",
+            flip_before_training(share=share, draws=few, scratch=scratch),
         )
-    lines = [_row(name, results) for name, results in rows.items()]
-    header = "{:<34}{:>7}{:>10}{:>11}{:>8}{:>10}".format(*COLUMNS)
-    sys.stdout.write("\n".join([header, *lines, LEGEND]) + "\n")
+    sys.stdout.write(f"{LEGEND}\n")
 
 
 def _trained_on_digits(scratch: Path) -> Analysis:
@@ -177,12 +177,14 @@ def _trained_on_digits(scratch: Path) -> Analysis:
     return analyze(model, test, samples=len(test), repeats=1)
 
 
-def _row(name: str, results: list[Found]) -> str:
+def _tell(name: str, results: list[Found]) -> None:
+    """Print the means over the draws, each row at once: it may be the last one."""
     means = pd.DataFrame([vars(found) for found in results]).mean()
-    return (
+    sys.stdout.write(
         f"{name:<34}{means['at_share']:>7.2f}{means['suspects']:>10.0f}{means['precision']:>11.2f}"
-        f"{means['recall']:>8.2f}{means['prediction']:>10.2f}"
+        f"{means['recall']:>8.2f}{means['prediction']:>10.2f}\n"
     )
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

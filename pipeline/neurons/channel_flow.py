@@ -26,7 +26,7 @@ _KEEPING = (
     "Clone", "Alias", "ToCopy", "NativeDropout", "Neg",
 )  # fmt: skip
 _RESHAPING = (
-    "View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Mean", "AsStrided", "Sum", "Amax"
+    "View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Mean", "Sum", "Amax"
 )  # fmt: skip
 
 

@@ -117,8 +117,8 @@ def lesion_neurons(
         "seed": seed,
     }
     made_from = {
-        **parameters,
-        "network": digest_state(network),
+        **{name: value for name, value in parameters.items() if name != "weights"},
+        "network": digest_state(network),  # wherever it lies
         "images": images.digest(),
         "labels": [[name, part.tolist()] for name, part in found.items()],
     }

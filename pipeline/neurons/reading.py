@@ -20,7 +20,7 @@ def read_clusters(partition: pd.DataFrame, nulls: pd.DataFrame | None = None) ->
     Examples
     --------
     >>> row = {"clusters": 4, "n_clusters": 4, "ncut": 1.84, "modularity": 0.29, "layer_ami": 0.2}
-    >>> row |= {"n_nodes": 900, "n_components": 1, "whole_layer_clusters": 1}
+    >>> row |= {"n_nodes": 900, "n_components": 1, "whole_layer_clusters": 1, "n_weightless": 0}
     >>> null = {"null": "layer", "shuffles": 50, "mean": 2.04, "z": -11.9, "p": 1 / 51}
     >>> null |= {"n_clusters": 4.0, "n_components": 1.0}
     >>> told = read_clusters(pd.DataFrame([row]), pd.DataFrame([null]))
@@ -38,6 +38,11 @@ def read_clusters(partition: pd.DataFrame, nulls: pd.DataFrame | None = None) ->
     if clusters < int(row["clusters"]):
         told.append(
             f"{int(row['clusters']) - clusters} of the {int(row['clusters'])} stayed empty."
+        )
+    if row["n_weightless"]:
+        told.append(
+            f"{plural(int(row['n_weightless']), 'cluster')} of nearly dead neurons without weight "
+            "say nothing: --drop negligible leaves these out."
         )
     if row["n_components"] > 1:
         told.append(f"The graph has {int(row['n_components'])} parts without an edge between them.")

@@ -64,8 +64,9 @@ class GraphOptions:
         Scale every hidden neuron to incoming weights of norm 1, which changes nothing that a
         network of ReLUs computes.
     drop
-        Leave out neurons without edges (`isolated`), or every part that does not reach from the
-        first layer to the last (`detached`).
+        Leave out neurons without edges (`isolated`), every part that does not reach from the first
+        layer to the last (`detached`), or neurons whose weights are next to nothing
+        (`negligible`: together less than a thousandth of the median).
     """
 
     input_shape: tuple[int, int, int] | None = None

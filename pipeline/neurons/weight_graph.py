@@ -53,7 +53,7 @@ def neuron_graph(
         Scale every hidden neuron so that its incoming weights have the L2 norm 1, and its outgoing
         ones the other way round: networks that a rescaling of ReLU neurons makes of one another get
         one graph.
-    drop : {"isolated", "detached"}
+    drop : {"isolated", "detached", "negligible"}
         Which dead neurons are no nodes: see `NeuronGraph.build`.
 
     Raises

@@ -30,7 +30,7 @@ class Goal:
     criterion
         Score every layer, and remove the lowest first until the budget is met: `modularity`,
         `cka`, `random` ..., or `all` for a table of all of them (budget by default: half of the
-        layers that can go).
+        layers that can go). By default `modularity` where a budget is given.
     macs
         Budget: the share of the multiply-accumulates that may be left, such as 0.5.
     params
@@ -120,8 +120,11 @@ def check_options(run: Path | None, alone: Alone, goal: Goal) -> None:
     if len(budgets) > 1:
         names = " and ".join(budget.option for budget in budgets)
         raise PlanError(f"{names} are two budgets", "give one of them")
-    if budgets and goal.criterion is None:
-        raise PlanError("a budget needs a criterion", "give --criterion modularity, or another")
+    if budgets and given and goal.criterion is None:
+        raise PlanError(
+            f"{given[0]} and {budgets[0].option} choose layers each in its way",
+            "give --criterion with a budget",
+        )
     if goal.criterion not in (None, "all") and not budgets:
         raise PlanError(
             f"--criterion {goal.criterion} needs a budget",

@@ -7,7 +7,7 @@ from pipeline.class_reading import class_sentences
 from pipeline.console import plural
 from pipeline.report.heat_map import heat_map
 from pipeline.report.opening import Reported
-from pipeline.report.section import PageFigure, PageTable, Section
+from pipeline.report.section import PageFigure, PageTable, Section, cell
 
 PAIRS = 10
 LEGIBLE = 10  # columns that fit a phone
@@ -113,5 +113,5 @@ def _sentence(terms: pd.DataFrame, names: list[str], layer: str) -> str:
     best, worst = int(np.argmax(last)), int(np.argmin(last))
     return (
         f"In the last layer, {layer}, {names[best]} has come apart furthest (part of Q "
-        f"{last[best]:.3f}) and {names[worst]} least ({last[worst]:.3f})."
+        f"{cell(float(last[best]))}) and {names[worst]} least ({cell(float(last[worst]))})."
     )

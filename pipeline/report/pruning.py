@@ -57,7 +57,7 @@ def _sentence(plan: Plan) -> str:
     return (
         f"The rule {plan.rule} removes {len(plan.removed)} of {plural(len(plan.layers), 'layer')}: "
         f"{', '.join([*saved, *faster])}."
-    ).replace("-", "−")
+    ).replace("(-", "(−")
 
 
 def _bars(layers: pd.DataFrame, fate: str) -> go.Bar:
@@ -69,6 +69,7 @@ def _bars(layers: pd.DataFrame, fate: str) -> go.Bar:
         textposition="none",
         hovertemplate=f"%{{text}}: %{{y:.3f}}<extra>{fate}</extra>",
         name=fate,
+        width=0.8,  # plotly would take it from the distance of bars of one kind
         marker={"color": color, "pattern": {"shape": hatching}},
     )
 

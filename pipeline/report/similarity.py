@@ -7,7 +7,7 @@ from graphs.layer_pairs import mean_pairs
 from graphs.similarity import chance_overlap, modularity_differences, neighbor_overlaps
 from graphs.tables import read_frame
 from pipeline.report.heat_map import heat_map
-from pipeline.report.opening import Folders, Reported
+from pipeline.report.opening import Folders, Reported, Study
 from pipeline.report.section import PageFigure, PageTable, Section
 from pipeline.studies.stored import subject_of
 
@@ -45,18 +45,23 @@ def similarity_section(item: Reported, folders: Folders) -> Section:
             modularity_differences(curve, curve),
         ),
     ]
-    cka = _cka(item, folders)
-    if cka is not None:
+    sentences = [_sentence(shared, names)]
+    study = _study(item, folders)
+    if study is None:
+        missing, command = "CKA of the features is not part of a run.", _command(item)
+    else:
+        missing = command = ""
+        sentences = [study.reading]
         text = "How alike the features are, up to a rotation: 1 is the same. Unbiased estimate."
-        figures.append(_figure(item, "Linear CKA", text, cka, high=1.0))
+        figures.append(_figure(item, "Linear CKA", text, _cka(study, len(names)), high=1.0))
     return Section(
         name="similarity",
         title="Which layers are alike",
         short="Layers",
-        sentences=[_sentence(shared, names)],
+        sentences=sentences,
         figures=figures,
-        missing="" if cka is not None else "CKA of the features is not part of a run.",
-        command="" if cka is not None else _command(item),
+        missing=missing,
+        command=command,
     )
 
 
@@ -68,15 +73,17 @@ def _command(item: Reported) -> str:
     )
 
 
-def _cka(item: Reported, folders: Folders) -> NDArray[np.float64] | None:
-    """Read CKA from a study of this run alone, mean over repeats; None where there is none."""
-    for study in folders.studies:
-        if study.kind == "similarity" and study.record.get("subject") == subject_of(item.run):
-            path = study.root / "metrics" / "similarity.parquet"
-            means = mean_pairs(read_frame(path, "similarity"))
-            side = len(item.depth)
-            return np.asarray(means["cka"].to_numpy(np.float64).reshape(side, side))
-    return None
+def _study(item: Reported, folders: Folders) -> Study | None:
+    """Find the study of this run's layers among one another."""
+    subject = subject_of(item.run)
+    found = (study for study in folders.studies if study.kind == "similarity")
+    return next((study for study in found if study.record.get("subject") == subject), None)
+
+
+def _cka(study: Study, layers: int) -> NDArray[np.float64]:
+    """Read CKA, mean over repeats."""
+    means = mean_pairs(read_frame(study.root / "metrics" / "similarity.parquet", "similarity"))
+    return np.asarray(means["cka"].to_numpy(np.float64).reshape(layers, layers))
 
 
 def _figure(

@@ -20,13 +20,11 @@ def summary_section(folders: Folders) -> Section:
         {"name": item.name if many else "", "figures": _figures(item), "text": reading(item.layers)}
         for item in folders.runs
     ]
-    sentences = [study.reading for study in folders.studies if study.reading]
     return Section(
         name="summary",
         title="In short",
         short="Summary",
         kind="summary",
-        sentences=sentences,
         content={"cards": cards},
     )
 
@@ -63,4 +61,5 @@ def accuracy(item: Reported) -> float | None:
 
 
 def _number(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
+    text = f"{value:.2f}"
+    return text.lstrip("-") if float(text) == 0 else text.replace("-", "−")

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 from cyclopts import Group, Parameter
 from matplotlib.figure import Figure
 
@@ -108,17 +109,7 @@ def study_prune_compare(
     device = resolve_device((machine or Machine()).device)
     subject = open_run(run)
     scores = score_subject(subject, names, draws=contest.draws, seed=tuning.seed, device=device)
-    plans = {
-        str(name): make_plan(
-            subject,
-            choose_by_scores(
-                subject, score_matrix(rows), budget, criterion=str(name), device=device
-            ),
-            surgery="identity",
-            device=device,
-        )
-        for name, rows in scores.groupby("criterion", sort=False)
-    }
+    plans = _plan_each(subject, scores, budget, device=device)
     scene = open_scene(
         next(iter(plans.values())),
         weights=subject.network.weights,
@@ -147,6 +138,19 @@ def study_prune_compare(
     files = _draw(folder, table, single, subject)
     sentence = read_comparison(table, single, epochs=tuning.epochs)
     return folder.finish(asked, reading=sentence, files=files)
+
+
+def _plan_each(
+    subject: Subject, scores: pd.DataFrame, budget: Budget, *, device: torch.device
+) -> dict[str, Plan]:
+    """Plan by every criterion for the same budget."""
+    plans = {}
+    for name, rows in scores.groupby("criterion", sort=False):
+        choice = choose_by_scores(
+            subject, score_matrix(rows), budget, criterion=str(name), device=device
+        )
+        plans[str(name)] = make_plan(subject, choice, surgery="identity", device=device)
+    return plans
 
 
 def _compare(

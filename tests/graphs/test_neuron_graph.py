@@ -43,6 +43,20 @@ def test_detached_parts_are_left_out_where_that_is_asked_for():
     assert graph.unit.tolist() == [0, 0, 0]
 
 
+def test_neurons_that_are_next_to_dead_are_left_out_where_that_is_asked_for():
+    # the last input has next to no weight; unit 2 reads it alone
+    weights = [[[1, 2, 0], [3, 1, 0], [0, 0, 1e-9]], [[1], [2], [1e-12]]]
+    assert layered_graph(weights).n_nodes == 7
+    graph = layered_graph(weights, drop="negligible")
+    assert graph.widths == (3, 3, 1)
+    assert graph.by_layer(np.arange(5))[0].tolist() == [0, 1, -1]
+    assert graph.by_layer(np.arange(5))[1].tolist() == [2, 3, -1]
+    assert graph.adjacency.data.min() == 1
+    weights = [[[1.0, 1.0]], [[1e-9], [1e-9]]]
+    with pytest.raises(GraphError, match=r"layer 2 \(2\) has no neuron left: .* 0 or negligible"):
+        layered_graph(weights, drop="negligible")
+
+
 def test_a_sum_that_is_read_gives_edges_to_each_of_its_parts():
     block = WeightBlock(
         name="c",

@@ -110,10 +110,16 @@ def test_pandas_reads_the_tables_where_they_lie(local, remote):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("study", [study_similarity, study_tsne, study_compare])
-def test_studies_read_a_run_there_and_write_there(local, remote, bucket, tmp_path, study):
+@pytest.mark.parametrize(
+    ("study", "options"),
+    [
+        (study_similarity, {"work": QUIET}),
+        (study_tsne, {"work": QUIET, "perplexity": 10}),
+        (study_compare, {}),
+    ],
+)
+def test_studies_read_a_run_there_and_write_there(local, remote, bucket, tmp_path, study, options):
     name = study.__name__.removeprefix("study_")
-    options = {} if study is study_compare else {"work": QUIET}
     here = study(local, out=tmp_path / name, **options)
     there = study(Path(str(remote)), out=Path(f"s3://{bucket}/studies/{name}"), **options)
     pd.testing.assert_frame_equal(

@@ -194,9 +194,10 @@ def test_shuffles_that_fall_apart_are_told():
     nulls = null_rows(3.0, table)
     assert nulls["n_components"].tolist() == [6]
     partition = {"clusters": 5, "n_clusters": 4, "ncut": 3.0, "modularity": 0.2, "n_nodes": 9}
-    partition |= {"n_components": 1, "whole_layer_clusters": 0, "layer_ami": 0.0}
+    partition |= {"n_components": 1, "whole_layer_clusters": 0, "layer_ami": 0.0, "n_weightless": 2}
     told = read_clusters(pd.DataFrame([partition]), nulls)
     assert "1 of the 5 stayed empty." in told
+    assert "2 clusters of nearly dead neurons without weight say nothing: --drop neg" in told
     assert "It is not surely below that of shuffled weights: layer 2.50 on average" in told
     assert "Shuffles of layer fall apart" in told
     assert "None of the 4 clusters is made of whole layers (adj" in told

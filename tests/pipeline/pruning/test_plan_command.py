@@ -114,6 +114,15 @@ def test_all_criteria_without_a_budget_remove_half_of_what_can_go(run, tmp_path,
     assert set(first.groupby("criterion")["removed"].sum()) == {1}
 
 
+def test_a_budget_alone_goes_by_modularity(run, tmp_path):
+    plans = [
+        read_plan(plan_pruning(run, goal=goal, out=tmp_path / f"{place}.json"))
+        for place, goal in enumerate((Goal(macs=0.8), Goal(macs=0.8, criterion="modularity")))
+    ]
+    assert plans[0].removed == plans[1].removed
+    assert plans[0].rule == "modularity"
+
+
 def test_the_terminal_is_80_columns(run, tmp_path, capsys):
     code, said = command(
         [run, "--rule", "running_maximum", "--out", tmp_path / "plan.json"], capsys
@@ -152,7 +161,8 @@ def test_a_network_alone(tmp_path):
         (["--model", "resnet14", "--criterion", "modularity", "--macs", 0.5], "needs a curve"),
         (["--model", "resnet14", "--criterion", "tial", "--macs", 0.5], "near names: tail"),
         (["--model", "resnet14", "--criterion", "tail"], "needs a budget"),
-        (["--model", "resnet14", "--macs", 0.5], "a budget needs a criterion"),
+        (["--model", "resnet14", "--macs", 0.5], "criterion modularity needs a curve"),
+        (["RUN", "--rule", "plateau", "--macs", 0.5], "--rule and --macs choose layers each in"),
         (["--model", "resnet14", "--stages", "2,x"], "'2,x' is no list of numbers"),
         (["--model", "resnet14", "--stages", "3,1,1"], "does not fit the stages"),
         (["--model", "resnet14", "--criterion", "tail", "--macs", 0.01], "cannot be met"),

@@ -56,6 +56,29 @@ def test_identity_is_the_network_whose_residual_branches_give_zero(resnet):
         assert not torch.equal(pruned(images()), model(images()))
 
 
+class Rooted(nn.Module):
+    """NaN as soon as its scale is disturbed; counts its blocks."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.zeros(64))
+        self.blocks = nn.ModuleList(nn.Linear(6, 6) for _ in range(3))
+        self.head = nn.Linear(6, 2)
+
+    def forward(self, x):
+        for block in self.blocks:
+            x = block(x)
+        return self.head(x) * (len(self.blocks) + self.scale.sqrt().sum())
+
+
+def test_a_network_that_bears_no_noise_is_checked_as_it_is():
+    model = Rooted().eval()
+    pruned = remove_parts(model, find_parts(model, (6,)), ["blocks.1"], input_shape=(6,)).model
+    with torch.inference_mode(), bypassed(model, ["blocks.1"]):
+        x = torch.randn(3, 6)
+        assert torch.equal(pruned(x), model(x))
+
+
 def test_the_original_is_untouched(resnet):
     model, parts = resnet
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -236,16 +259,16 @@ def test_an_empty_stage_is_refused(resnet):
 
 
 class LongSkip(nn.Module):
-    """Adds what came before a block to what works in place on its output."""
+    """Puts what came before a block beside what works in place on its output."""
 
     def __init__(self):
         super().__init__()
         self.stem, self.block, self.after = nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 4)
-        self.act, self.head = nn.ReLU(inplace=True), nn.Linear(4, 2)
+        self.act, self.head = nn.ReLU(inplace=True), nn.Linear(8, 2)
 
     def forward(self, x):
         x = self.stem(x)
-        return self.head(self.after(self.act(self.block(x))) + x)
+        return self.head(torch.cat([self.after(self.act(self.block(x))), x], dim=1))
 
 
 def test_what_works_in_place_does_not_reach_around_a_removed_block():
@@ -260,7 +283,7 @@ def test_what_works_in_place_does_not_reach_around_a_removed_block():
     x = torch.randn(3, 4)
     with torch.inference_mode():
         stem = model.stem(x)
-        expected = model.head(model.after(torch.relu(stem)) + stem)
+        expected = model.head(torch.cat([model.after(torch.relu(stem)), stem], dim=1))
         assert torch.equal(pruned(x), expected)
 
 
