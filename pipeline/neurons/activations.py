@@ -21,7 +21,6 @@ def neuron_activations(
     layers: Sequence[str],
     *,
     samples: int = 5000,
-    rectify: bool = False,
     seed: int = 0,
     device: torch.device | None = None,
 ) -> dict[str, NDArray[np.float32]]:
@@ -37,9 +36,6 @@ def neuron_activations(
         Names of linear or convolutional layers. A channel's map becomes its mean absolute value.
     samples : int
         Images to draw, at most all.
-    rectify : bool
-        Take what a ReLU makes of the outputs (Filan et al. 2021) instead of the outputs themselves
-        (Hod et al. 2021).
     seed : int
         Of the drawing.
     device : torch.device, optional
@@ -48,7 +44,7 @@ def neuron_activations(
     Returns
     -------
     dict of str to ndarray of float32, shape (samples, units)
-        In the order of `layers`.
+        In the order of `layers`: what comes before the activation function (Hod et al. 2021).
 
     Raises
     ------
@@ -68,6 +64,5 @@ def neuron_activations(
             model(images.contiguous(memory_format=memory_format))
             for name in layers:
                 output = captured.outputs[name]
-                output = output.clamp(min=0) if rectify else output
                 found[name].append(output if output.ndim == 2 else output.flatten(2).abs().mean(2))
     return {name: torch.cat(parts).cpu().numpy() for name, parts in found.items()}

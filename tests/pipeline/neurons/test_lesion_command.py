@@ -103,7 +103,7 @@ def test_other_lesions_and_other_files_are_kept(weights, finished, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def test_network_that_lesions_do_not_hurt(tmp_path, caplog):
+def test_network_that_lesions_do_not_hurt(tmp_path):
     """Untrained: nothing is important, and the graph of modules is empty."""
     out = command.lesion_neurons(tmp_path, **{**OPTIONS, "random_sets": 19})
     tables = _read(out)
