@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pipeline.data import ImageData
 from pipeline.hooks import capture
+from pipeline.neurons.channel_flow import width_of
 from pipeline.training.batches import Batches
 from pipeline.training.evaluation import fit_model
 
@@ -58,11 +59,15 @@ def neuron_activations(
     generator = np.random.default_rng(seed)
     chosen = np.sort(generator.permutation(len(data))[:samples])
     batches = Batches.of(data, place)
+    modules = dict(model.named_modules())
     found: dict[str, list[Tensor]] = {name: [] for name in layers}
     with capture(model, list(layers)) as captured:
         for images, _ in batches.iterate(torch.from_numpy(chosen), BATCH):
             model(images.contiguous(memory_format=memory_format))
             for name in layers:
-                output = captured.outputs[name]
-                found[name].append(output if output.ndim == 2 else output.flatten(2).abs().mean(2))
+                output, module = captured.outputs[name], modules[name]
+                if not isinstance(module, nn.Linear):
+                    maps = output.reshape(len(output), width_of(module), -1)
+                    output = maps.abs().mean(dim=2)
+                found[name].append(output)
     return {name: torch.cat(parts).cpu().numpy() for name, parts in found.items()}

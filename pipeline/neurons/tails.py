@@ -38,7 +38,8 @@ class Tails:
         self.modules = dict(model.named_modules())
         calls = trace_model(model, example).calls
         # in the order in which they ran, which need not be that in which they were defined
-        self.last = next((n for n in reversed(calls) if is_weight_layer(self.modules[n])), None)
+        weighted = [name for name in calls if is_weight_layer(self.modules[name])]
+        self.last = weighted[-1] if weighted else None
         self.chain = self._find_chain(example, calls)
 
     def _find_chain(self, example: Tensor, calls: Mapping[str, Call]) -> list[str] | None:

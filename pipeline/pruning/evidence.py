@@ -275,7 +275,7 @@ def _features(model: nn.Module, images: Tensor, names: Sequence[str]) -> list[ND
     """Run a network over images, batch by batch; features of each layer, shape (n, D)."""
     parts: dict[str, list[NDArray[np.floating]]] = {name: [] for name in names}
     with capture(model, names) as captured:
-        for batch in images.split(LARGEST_BATCH):
+        for batch in torch.split(images, LARGEST_BATCH):
             run_model(model, like_parameters(model, batch))
             for name, values in parts.items():
                 values.append(captured.outputs[name].numpy())

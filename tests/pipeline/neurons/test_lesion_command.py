@@ -125,7 +125,8 @@ def test_other_modules(modules, weights, finished, tmp_path):
         assert len(lesions) == len(plain)
 
 
-def test_convolutions(tmp_path):
+@pytest.mark.parametrize("modules", ["weights", "activations"])
+def test_convolutions(modules, tmp_path):
     options = {**OPTIONS, "model": "vgg8", "random_sets": 1, "pair_sets": 0, "clusters": 2}
-    lesions = _read(command.lesion_neurons(tmp_path, **options))["lesions"]
+    lesions = _read(command.lesion_neurons(tmp_path, modules=modules, **options))["lesions"]
     assert lesions["layer"].nunique() > 2
