@@ -139,6 +139,8 @@ class _Flattened(nn.Module):
 )
 def test_tails_give_what_hooks_give(model):
     torch.manual_seed(0)
+    for value in model.parameters():  # above 0, so that no neuron is dead
+        nn.init.uniform_(value, 0.1, 1)
     images = torch.rand(7, 1, 2, 2)
     kept = images.clone()
     tails = Tails(model, images)
