@@ -24,8 +24,9 @@ from numpy.typing import NDArray
 from graphs.neighbors.low_precision import Product, Residuals, one_thread
 from graphs.neighbors.threads import thread_count
 
-# A tile of bfloat16 products, with what is made of it, stays in a core's cache.
-TILE_ROWS = 512
+# Rows and columns of a tile of bfloat16 products: half of it where there are few tiles for threads.
+TILE_ROWS = 1024
+MANY = 8
 # where products are in float32 or on a GPU
 WIDE_COLUMNS = 4096
 EVEN = 32  # a product takes numbers of rows that are multiples of this best
@@ -208,7 +209,7 @@ class Candidates:
         else:
             self._raise(columns, computed.of_columns)
             mine, theirs = self._floor(rows), self._floor(columns)
-        place = _places(values, torch.minimum(mine[:, None], theirs))
+        place = _places(values, mine, theirs)
         found = values.view(-1)[place]
         left = place.div(wide, rounding_mode="floor")
         right = place - left * wide
@@ -270,17 +271,22 @@ def tile_side(n: int) -> int:
     Examples
     --------
     >>> tile_side(10_000), tile_side(2000), tile_side(1600)
-    (512, 512, 416)
+    (1024, 512, 416)
     """
-    tiles = -(-n // TILE_ROWS)
+    side = TILE_ROWS if n >= MANY * TILE_ROWS else TILE_ROWS // 2
+    tiles = -(-n // side)
     return -(-n // (tiles * EVEN)) * EVEN
 
 
-def _places(tile: torch.Tensor, floor: torch.Tensor) -> torch.Tensor:
-    """Return where a tile reaches a floor of its shape, as positions in the flattened tile."""
+def _places(tile: torch.Tensor, of_rows: torch.Tensor, of_columns: torch.Tensor) -> torch.Tensor:
+    """Return where a tile reaches the floor of its row or of its column, as flat positions."""
     if tile.device.type == "cpu":  # NumPy compares and counts three times as fast as torch
-        return torch.from_numpy(np.flatnonzero(tile.numpy() >= floor.numpy()))
-    return (tile >= floor).view(-1).nonzero()[:, 0]
+        values = tile.numpy()
+        within = values >= of_rows.numpy()[:, None]
+        within |= values >= of_columns.numpy()
+        return torch.from_numpy(np.flatnonzero(within))
+    within = (tile >= of_rows[:, None]) | (tile >= of_columns)
+    return within.view(-1).nonzero()[:, 0]
 
 
 def group_maxima(tile: torch.Tensor, k: int, *, dim: int) -> torch.Tensor:

@@ -16,7 +16,7 @@ from graphs.neighbors.repair import Repair
 from graphs.neighbors.rows import Rows
 
 BLOCK_BYTES = 64 << 20
-TILE_BYTES = 16 << 20
+TILE_BYTES = 24 << 20
 TILE_ROWS = 512
 # of a candidate: two rows and a similarity, and what sorting and measuring pairs takes beside them
 ENTRY_BYTES = 96

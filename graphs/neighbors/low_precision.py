@@ -51,10 +51,12 @@ ROUNDING: dict[Precision, float] = {"bfloat16": 2.0**-8, "float32": 2.0**-21}
 _RESIDUAL = 4 * UNIT
 # float32 sums are taken over so many terms at a time: their error grows with the longest chain
 TERMS = 2048
+PAGE = 4096
+LINE = 64  # bytes of a line of the cache
 PASS = 1 << 16  # numbers that a thread prepares at a time: they stay in its cache
 FASTER = 1.5  # how much faster bfloat16 must be to be worth its larger error
-PROBE = (256, 2048)  # rows and features of the probe
-ROUNDS = 12
+PROBE = (512, 2048)  # rows and features of the probe
+ROUNDS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,12 +120,16 @@ class Product:
         It holds zeros: a kernel that reads beyond the end of a row, and multiplies what it finds
         there by zero, must find numbers.
         """
-        shape = (rows + spare, len(self._direction))
+        width = len(self._direction)
+        shape = (rows + spare, width)
         if self.device.type == "cpu":
+            # rows a multiple of a page apart take each other's places in the cache
+            gap = LINE // self.kind.itemsize if width * self.kind.itemsize % PAGE == 0 else 0
             # NumPy asks the system for large pages, torch does not: they are there in a fraction
             # of the time
-            room = np.zeros(shape, np.uint16 if self.kind is torch.bfloat16 else np.float32)
-            values = torch.from_numpy(room).view(self.kind)
+            kind = np.uint16 if self.kind is torch.bfloat16 else np.float32
+            room = np.zeros((rows + spare, width + gap), kind)
+            values = torch.from_numpy(room).view(self.kind)[:, :width]
         else:
             values = torch.zeros(shape, dtype=self.kind, device=self.device)
         return Residuals(values, torch.empty(rows, device=self.device))

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from graphs.neighbors.threads import in_threads, thread_count
 
-PAIR_BYTES = 1 << 19  # rows of one side that are gathered at a time: they stay in the cache
-WIDE = 8192  # from so many values on, rows are gathered one by one
+# numbers of one side that are gathered at a time, and of a row: they stay in the cache
+PAIR_NUMBERS = 1 << 16
+COLUMNS = 2048
 TERMS = 8192  # longer sums OpenBLAS splits among threads of its own
 GRID = 2.0**30
 LOW_31 = 0x7FFFFFFF
@@ -66,33 +67,24 @@ def exact_similarities(
     """
     left, right = pairs
     count, width = len(left), queries.shape[1]
-    sums = np.empty(count)
-    step = max(1, PAIR_BYTES // (8 * max(1, width)))
+    sums = np.zeros(count)
+    columns = max(1, min(width, COLUMNS))
+    step = PAIR_NUMBERS // columns
     share = max(step, -(-count // thread_count()))
 
     def measure(start: int) -> None:
         # room that is used again and again: fresh memory would cost more than the products
-        a, b = (np.empty((step, width)) for _ in range(2))
+        near, far = (np.empty((step, columns)) for _ in range(2))
         for at in range(start, min(start + share, count), step):
             part = slice(at, min(at + step, start + share, count))
-            near, far = a[: part.stop - at], b[: part.stop - at]
-            _gather(queries, left[part], near)
-            _gather(base, right[part], far)
-            sums[part] = row_products(near, far)
+            for first in range(0, width, columns):
+                some = slice(first, min(first + columns, width))
+                a, b = (room[: part.stop - at, : some.stop - first] for room in (near, far))
+                a[:], b[:] = queries[:, some][left[part]], base[:, some][right[part]]
+                sums[part] += row_products(a, b)
 
     in_threads(measure, range(0, count, share))
     return to_similarity(sums)
-
-
-def _gather(
-    rows: NDArray[np.float32], which: NDArray[np.integer], out: NDArray[np.float64]
-) -> None:
-    """Copy some rows into float64 room."""
-    if rows.shape[1] < WIDE:
-        out[:] = rows[which]
-    else:
-        for place, row in enumerate(which.tolist()):
-            out[place] = rows[row]  # without a float32 copy between
 
 
 def best(
