@@ -4,7 +4,6 @@ The graph of a layer stays as it is. Permuted labels say what Q is by chance on 
 again say how far Q would move with other samples (`graphs.resampling`).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -13,14 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from graphs.errors import GraphError
+from graphs.modularity import check_nodes
 from graphs.neighbors.knn_graph import KnnGraph
+from graphs.permuted_pairs import Links, compare_all, compare_linked, pair_shares
 from graphs.resampling import bootstrap_curves
 
+MANY_CLASSES = 100  # beyond, only pairs of classes that are linked are looked at
 PERMUTATIONS = 200
 DRAWS = 200  # of the bootstrap
 LEVEL = 0.95
-# links, or cells of tables of classes, that are in memory at once
-_BLOCK = 1 << 16
 # what rounding makes of a spread or a difference that is 0
 _ROUNDING = 1e-12
 
@@ -41,7 +41,7 @@ class PermutationNull:
         diagonal.
     z : ndarray of float64, shape (c, c)
         observed − expected, in standard deviations from its mean over the permutations; NaN where
-        all permutations give the same.
+        all permutations give the same, and of more than 100 classes where two are not linked.
     permuted : ndarray of float64, shape (permutations,)
         Q of the permuted labels.
 
@@ -131,7 +131,8 @@ def permutation_null(
     Raises
     ------
     GraphError
-        For fewer than one permutation, labels of other nodes, or a graph without weight.
+        For fewer than one permutation, labels of other nodes, a neighbour that does not exist, a
+        weight that is not finite, or a graph without weight.
 
     Notes
     -----
@@ -142,74 +143,42 @@ def permutation_null(
     """
     if permutations < 1:
         raise GraphError(f"permutations={permutations} gives no null", "permute at least once")
-    neighbours = np.asarray(indices)
-    values = np.maximum(np.asarray(weights, dtype=np.float64), 0.0)
+    links = _links(indices, weights)
     classes, codes = np.unique(np.asarray(labels), return_inverse=True)
-    if neighbours.ndim != 2 or neighbours.shape != values.shape or len(codes) != len(values):
+    if len(codes) != len(links[0]):
         raise GraphError(
-            f"neighbours of the shape {neighbours.shape}, weights {values.shape} and {len(codes)} "
-            "labels do not fit together",
-            "pass one KnnGraph and a label for each of its nodes",
+            f"{len(links[0])} nodes, but {len(codes)} labels", "give a label for each of the nodes"
         )
-    if not values.sum() > 0:
-        raise GraphError(
-            "no link has a positive weight, and a graph without weight has no classes apart",
-            "leave the layer out, or look at its activations",
-        )
-    shape = (len(classes), len(classes))
-    own = _differences(codes[None, :], neighbours, values, classes=shape[0])[0]
-    observed, expected = own
-    actual = observed - expected
-    total, squares = np.zeros(shape), np.zeros(shape)
-    found = []
-    for block in _permuted(codes, permutations, seed, rows=_rows_at_once(values.size, shape[0])):
-        shares, chance = np.moveaxis(
-            _differences(block, neighbours, values, classes=shape[0]), 1, 0
-        )
-        found.append(np.trace(shares - chance, axis1=1, axis2=2))
-        # measured from the actual value: a difference that never changes is then exactly 0
-        shift = shares - chance - actual
-        total += shift.sum(axis=0)
-        squares += (shift**2).sum(axis=0)
+    observed, expected = pair_shares(codes[None, :], links, classes=len(classes))[0]
+    compare = compare_linked if len(classes) > MANY_CLASSES else compare_all
+    permuted, z = compare(links, codes, observed - expected, permutations=permutations, seed=seed)
     return PermutationNull(
         classes=classes,
         observed=_both_ways(observed),
         expected=_both_ways(expected),
-        z=_standardise(total, squares, permutations),
-        permuted=np.concatenate(found),
+        z=z,
+        permuted=permuted,
     )
 
 
-def _rows_at_once(links: int, classes: int) -> int:
-    return max(1, _BLOCK // max(links, classes**2))
-
-
-def _permuted(
-    codes: NDArray[np.intp], permutations: int, seed: int, *, rows: int
-) -> Iterator[NDArray[np.intp]]:
-    """Blocks of permuted codes: one after the other, whatever the size of a block."""
-    generator = np.random.default_rng(seed)
-    for start in range(0, permutations, rows):
-        count = min(rows, permutations - start)
-        yield np.stack([generator.permutation(codes) for _ in range(count)])
-
-
-def _differences(
-    codes: NDArray[np.intp],
-    indices: NDArray[np.integer],
-    weights: NDArray[np.float64],
-    *,
-    classes: int,
-) -> NDArray[np.float64]:
-    """Observed and expected share of weight of ordered pairs, shape (rows of codes, 2, c, c)."""
-    rows = np.arange(len(codes))[:, None, None]
-    cells = (rows * classes + codes[:, :, None]) * classes + codes[:, indices]
-    spread = np.broadcast_to(weights, cells.shape)
-    counted = np.bincount(cells.ravel(), spread.ravel(), minlength=len(codes) * classes**2)
-    shares = counted.reshape(len(codes), classes, classes)
-    shares = (shares + shares.transpose(0, 2, 1)) / (2 * weights.sum())
-    held = shares.sum(axis=2)
-    return np.stack([shares, held[:, :, None] * held[:, None, :]], axis=1)
+def _links(indices: ArrayLike, weights: ArrayLike) -> Links:
+    """Check a directed list, and take negative weights as 0."""
+    neighbours, given = np.asarray(indices), np.asarray(weights, dtype=np.float64)
+    if neighbours.ndim != 2 or neighbours.shape != given.shape:
+        raise GraphError(
+            f"neighbours of the shape {neighbours.shape} and weights {given.shape} do not fit "
+            "together",
+            "pass the two arrays of one KnnGraph",
+        )
+    check_nodes(neighbours, len(neighbours))
+    if not np.isfinite(given).all():
+        raise GraphError("a weight is not finite", "look at the activations of this layer")
+    if not (given > 0).any():
+        raise GraphError(
+            "no link has a positive weight, and a graph without weight has no classes apart",
+            "leave the layer out, or look at its activations",
+        )
+    return neighbours, np.maximum(given, 0.0)
 
 
 def _both_ways(shares: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -217,21 +186,10 @@ def _both_ways(shares: NDArray[np.float64]) -> NDArray[np.float64]:
     return shares * (2.0 - np.eye(len(shares)))
 
 
-def _standardise(
-    total: NDArray[np.float64], squares: NDArray[np.float64], count: int
-) -> NDArray[np.float64]:
-    """Standardise the actual value, from sums of what lies between the permuted values and it."""
-    if count < 2:
-        return np.full_like(total, np.nan)
-    variance = np.maximum(squares - total**2 / count, 0.0) / (count - 1)
-    sd = np.sqrt(variance)
-    return np.divide(-total / count, sd, out=np.full_like(sd, np.nan), where=sd > _ROUNDING)
-
-
 def bootstrap_interval(
     graph: KnnGraph, labels: ArrayLike, *, draws: int = DRAWS, level: float = LEVEL, seed: int = 0
 ) -> tuple[float, float]:
-    """Say between which values Q lies when the nodes are drawn again.
+    """Say between which values most draws of the nodes have their Q.
 
     Parameters
     ----------

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from graphs.communities import MATCHED, Overlap, leiden, match_communities, partition_agreement
+from graphs.communities import leiden, partition_agreement
 from graphs.confidence import bootstrap_interval, permutation_null
 from graphs.errors import GraphError
+from graphs.matching import MATCHED, Overlap, match_communities
 from graphs.metric_rows import class_rows, community_rows, layer_row, node_rows, pair_rows
-from graphs.modularity import modularity, modularity_of_edges
+from graphs.modularity import Modularity, modularity, modularity_of_edges
 from graphs.neighbors.knn_graph import KnnGraph
 from graphs.rewiring import rewired_modularity
 from graphs.snapshots import DynamicGraph, Snapshot
@@ -124,10 +125,7 @@ def measure_layer(
     """
     _check_nodes(snapshot, knn, nodes)
     labels = nodes["label"].to_numpy(np.int32)
-    try:
-        classes = modularity(knn.indices, knn.weights, labels)
-    except GraphError as error:
-        raise GraphError(f"{snapshot.title}: {error.problem}", error.remedy) from error
+    classes = _class_modularity(snapshot, knn, labels)
     community = leiden(snapshot, seed=seed)
     found = modularity_of_edges(snapshot.edges, snapshot.weights, community)
     where = {
@@ -149,14 +147,11 @@ def measure_layer(
             agreement=partition_agreement(labels, community),
             null=null,
             interval=bootstrap_interval(knn, codes, seed=seed),
-            rewired=(
-                rewired_modularity(snapshot, rewirings=rewirings, seed=seed)
-                if rewirings
-                else np.empty(0)
-            ),
+            rewired=rewired_modularity(snapshot, rewirings=rewirings, seed=seed),
         ),
         classes=class_rows(where, classes, names=names, overlap=Overlap.of(codes, community)),
         class_pairs=pair_rows(where, null, names=names),
+        # until they are matched to those of the layer before, communities keep their numbers
         communities=community_rows(
             where,
             found,
@@ -169,6 +164,13 @@ def measure_layer(
     if previous_communities is None:
         return measures
     return match_layer(measures, previous_communities)
+
+
+def _class_modularity(snapshot: Snapshot, knn: KnnGraph, labels: NDArray[np.int32]) -> Modularity:
+    try:
+        return modularity(knn.indices, knn.weights, labels)
+    except GraphError as error:
+        raise GraphError(f"{snapshot.title}: {error.problem}", error.remedy) from error
 
 
 def match_layer(measures: LayerMeasures, previous_communities: ArrayLike) -> LayerMeasures:

@@ -29,7 +29,8 @@ modularity_null_*   mean and sd of Q over 200 permutations of the labels on the 
                     ones in all layers); modularity_z = (modularity − mean) / sd, and
                     modularity_p = (1 + permutations that reach modularity) / 201
 modularity_low      2.5th percentile of Q over 200 draws of the nodes, each with its k links, and
-modularity_high     the 97.5th (bootstrap; the same draws in all layers)
+modularity_high     the 97.5th (bootstrap; the same draws in all layers). Links are kept: other
+                    samples spread wider
 leiden_null_*       mean and sd of Leiden's Q over graphs rewired at equal degrees, and leiden_z;
                     empty without --rewirings
 observed            share of the weight that links the two classes (class_a <= class_b: a table sums
@@ -54,14 +55,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from graphs.communities import Agreement, Overlap
-from graphs.confidence import PermutationNull
+from graphs.communities import Agreement
+from graphs.confidence import MANY_CLASSES, PermutationNull
+from graphs.matching import Overlap
 from graphs.modularity import Modularity
 from graphs.neighbors.knn_graph import KnnGraph
 from graphs.participation import participation
 from graphs.snapshots import Snapshot
-
-MANY_CLASSES = 100
 
 
 def layer_row(
@@ -96,8 +96,6 @@ def layer_row(
         Modularity of Leiden communities in rewired graphs; none where that was not asked for.
     """
     n_edges = len(snapshot.edges)
-    # A pair that chose each other is two positive links and one edge.
-    n_mutual = int(np.count_nonzero(knn.weights > 0)) - n_edges
     row = {
         **where,
         "n_nodes": np.int32(snapshot.n_nodes),
@@ -114,15 +112,10 @@ def layer_row(
         "modularity_leiden": found.value,
         **agreement._asdict(),
         "assortativity": classes.assortativity,
-        "mutual_fraction": n_mutual / n_edges,
+        # a pair that chose each other is two positive links and one edge
+        "mutual_fraction": (int(np.count_nonzero(knn.weights > 0)) - n_edges) / n_edges,
         "clipped": np.int64(classes.clipped),
-        "zero_rows": np.int32(knn.zero_rows),
-        "recall": knn.recall,
-        "recall_error": knn.recall_error,
-        "project": np.int32(knn.project),
-        "project_q_shift": np.float64(
-            np.nan if knn.project_q_shift is None else knn.project_q_shift
-        ),
+        **_search_columns(knn),
         "modularity_null_mean": null.mean,
         "modularity_null_sd": null.sd,
         "modularity_z": null.score,
@@ -132,6 +125,18 @@ def layer_row(
         **_leiden_null(found.value, rewired),
     }
     return pd.DataFrame({name: [value] for name, value in row.items()})
+
+
+def _search_columns(knn: KnnGraph) -> dict[str, object]:
+    """How the neighbours were found."""
+    shift = np.nan if knn.project_q_shift is None else knn.project_q_shift
+    return {
+        "zero_rows": np.int32(knn.zero_rows),
+        "recall": knn.recall,
+        "recall_error": knn.recall_error,
+        "project": np.int32(knn.project),
+        "project_q_shift": np.float64(shift),
+    }
 
 
 def _leiden_null(value: float, rewired: NDArray[np.float64]) -> dict[str, float]:

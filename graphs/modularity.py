@@ -195,7 +195,7 @@ def modularity_of_edges(edges: ArrayLike, weights: ArrayLike, labels: ArrayLike)
             "pass the edges and weights of one Snapshot",
         )
     classes, codes, sizes = _encode(labels, n_nodes=np.size(labels))
-    _check_nodes(pairs, codes.size)
+    check_nodes(pairs, codes.size)
     totals = _sum_links(
         codes[pairs[:, 0]], pairs[:, 1:], values[:, None], codes=codes, n_classes=len(classes)
     )
@@ -222,7 +222,14 @@ def _encode(
     return classes, codes.astype(np.min_scalar_type(len(classes))), sizes.astype(np.int64)
 
 
-def _check_nodes(nodes: NDArray[Any], n_nodes: int) -> None:
+def check_nodes(nodes: NDArray[Any], n_nodes: int) -> None:
+    """Check that all numbers are those of nodes of a graph.
+
+    Raises
+    ------
+    GraphError
+        For what is no whole number, or no node.
+    """
     if nodes.dtype.kind not in "iu":
         raise GraphError(f"node numbers of the type {nodes.dtype}", "give integers")
     if nodes.size and (nodes.min() < 0 or nodes.max() >= n_nodes):
@@ -251,7 +258,7 @@ def _sum_links(
     step = max(1, _BLOCK_VALUES // max(1, indices.shape[1]))
     for start in range(0, len(indices), step):
         rows = slice(start, start + step)
-        _check_nodes(indices[rows], codes.size)
+        check_nodes(indices[rows], codes.size)
         values = weights[rows].astype(np.float64)
         if not np.isfinite(values).all():
             row, column = np.argwhere(~np.isfinite(values))[0]

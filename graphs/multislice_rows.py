@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from graphs.communities import MATCHED, Overlap, leiden, match_communities, partition_agreement
+from graphs.communities import leiden, partition_agreement
+from graphs.matching import MATCHED, Overlap, match_series
 from graphs.modularity import modularity_of_edges
 from graphs.snapshots import DynamicGraph
 
@@ -16,13 +17,8 @@ def own_communities(graph: DynamicGraph, *, seed: int) -> NDArray[np.int32]:
     -------
     ndarray of int32, shape (L, n)
     """
-    found: list[NDArray[np.int32]] = []
-    for snapshot in graph.snapshots:
-        community = leiden(snapshot, seed=seed)
-        found.append(
-            match_communities(found[-1], community, threshold=MATCHED) if found else community
-        )
-    return np.array(found)
+    found = [leiden(snapshot, seed=seed) for snapshot in graph.snapshots]
+    return np.array(match_series(found, threshold=MATCHED))
 
 
 def compare_layers(

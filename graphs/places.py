@@ -68,6 +68,17 @@ def resolve_folder(location: str | Path) -> Path:
     return cast("Path", RemotePath.at(url, options))
 
 
+def folder_name(folder: Path) -> str:
+    """Return what tables and pages call a folder that `resolve_folder` gave.
+
+    Examples
+    --------
+    >>> folder_name(Path("runs/first")), folder_name(Path(".")) == Path.cwd().name
+    ('first', True)
+    """
+    return folder.name if remote(folder) else folder.resolve().name
+
+
 def url_of(location: str | Path) -> str | None:
     """Return the URL that a text or path is, or None for a path of this machine.
 

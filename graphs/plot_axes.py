@@ -43,6 +43,14 @@ def label_layers(ax: Axes, table: pd.DataFrame, *, offset: float = 0.0) -> None:
     ax.set_xlabel("layer" if named else "layer index")
 
 
+def label_cells(ax: Axes, table: pd.DataFrame) -> None:
+    """Write layers below the columns of a heat map, and its rows' names level, without ticks."""
+    ax.set_ylabel("")
+    ax.tick_params(axis="y", rotation=0, length=0)
+    ax.tick_params(axis="x", length=0)
+    label_layers(ax, table, offset=0.5)
+
+
 def thin(texts: list[str], *, limit: int) -> list[str]:
     """Blank all but every n-th text, so that they do not overlap."""
     step = -(-len(texts) // limit)

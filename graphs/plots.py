@@ -11,9 +11,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
 
-from graphs.errors import TableError
-from graphs.frames import require_columns
-from graphs.plot_axes import NAMED_LAYERS, label_layers, new_axes, shorten, thin
+from graphs.frames import require_columns, require_one
+from graphs.plot_axes import NAMED_LAYERS, label_cells, label_layers, new_axes, shorten, thin
 from graphs.published import SOURCE
 
 PERMUTED = "labels permuted (mean ± 2 SD)"
@@ -29,9 +28,10 @@ def plot_curve(
 ) -> Axes:
     """Draw modularity against depth, with its spread and what permuted labels give.
 
-    The band is one standard deviation over the repeats; of one repeat, the 95 % bootstrap interval.
-    What permuted labels give, mean and two standard deviations, is drawn behind a line that is
-    alone. Tables without these columns are drawn without.
+    The band is one standard deviation over the repeats; of one repeat, what 95 % of the bootstrap
+    draws give, which is narrower than the spread of other samples. What permuted labels give, mean
+    and two standard deviations, is drawn behind a line that is alone. Tables without these columns
+    are drawn without.
 
     Parameters
     ----------
@@ -66,24 +66,7 @@ def plot_curve(
     ax = ax if ax is not None else new_axes(width=7.0, height=4.2)
     if published is not None and not published.empty:
         _draw_published(published, ax)
-    style = {"run": "variant", "variant": "run"}.get(hue)
-    if style not in layers.columns or layers[style].nunique() < 2:
-        style = None
-    lines = [column for column in (hue, style) if column]
-    sns.lineplot(
-        layers,
-        x="layer_index",
-        y=value,
-        hue=hue,
-        style=style,
-        estimator="mean",
-        errorbar=("sd", 1),
-        palette=_palette(list(layers[hue].unique())),
-        legend="full",
-        marker="o" if layers["layer_index"].nunique() <= 2 * NAMED_LAYERS else None,
-        markersize=5,
-        ax=ax,
-    )
+    lines = _draw_lines(layers, ax, hue=hue, value=value)
     label_layers(ax, layers)
     ax.set_ylabel("modularity Q of the classes" if value == "modularity" else value)
     ax.grid(axis="y", color="0.9", linewidth=0.8)
@@ -126,13 +109,7 @@ def plot_classes(classes: pd.DataFrame, ax: Axes | None = None) -> Axes:
     require_columns(
         classes, "classes", ["layer_index", "layer", "class", "class_name", "modularity_term"]
     )
-    for column in {"variant", "run"} & set(classes.columns):
-        found = classes[column].unique()
-        if len(found) > 1:
-            raise TableError(
-                f"the table classes holds {len(found)} {column}s: {', '.join(map(str, found))}",
-                f"select one, classes[classes[{column!r}] == {str(found[0])!r}]",
-            )
+    require_one(classes, "classes", ["variant", "run"])
     table = classes.pivot_table(
         index="class", columns="layer_index", values="modularity_term", aggfunc="mean"
     )
@@ -160,11 +137,30 @@ def plot_classes(classes: pd.DataFrame, ax: Axes | None = None) -> Axes:
         bar.ax.set_ylim(min(0.0, float(np.nanmin(values))), reach)
     below, at = np.nonzero(values < 0)
     ax.scatter(at + 0.5, below + 0.5, marker="_", s=24, color="0.35", linewidths=1)
-    ax.set_ylabel("")
-    ax.tick_params(axis="y", rotation=0, length=0)
-    ax.tick_params(axis="x", length=0)
-    label_layers(ax, classes, offset=0.5)
+    label_cells(ax, classes)
     return ax
+
+
+def _draw_lines(layers: pd.DataFrame, ax: Axes, *, hue: str, value: str) -> list[str]:
+    """Draw mean and spread of every line; return the columns that tell lines apart."""
+    style = {"run": "variant", "variant": "run"}.get(hue)
+    if style not in layers.columns or layers[style].nunique() < 2:
+        style = None
+    sns.lineplot(
+        layers,
+        x="layer_index",
+        y=value,
+        hue=hue,
+        style=style,
+        estimator="mean",
+        errorbar=("sd", 1),
+        palette=_palette(list(layers[hue].unique())),
+        legend="full",
+        marker="o" if layers["layer_index"].nunique() <= 2 * NAMED_LAYERS else None,
+        markersize=5,
+        ax=ax,
+    )
+    return [column for column in (hue, style) if column]
 
 
 def _draw_published(published: pd.DataFrame, ax: Axes) -> None:
@@ -183,7 +179,7 @@ def _draw_published(published: pd.DataFrame, ax: Axes) -> None:
 
 
 def _draw_interval(layers: pd.DataFrame, ax: Axes) -> str:
-    """Draw the bootstrap interval of one repeat, if the table has it, and word it."""
+    """Draw what the bootstrap of one repeat gives, if the table has it, and word it."""
     if not {"modularity_low", "modularity_high"} <= set(layers.columns):
         return ""
     curve = layers.sort_values("layer_index")
@@ -196,7 +192,7 @@ def _draw_interval(layers: pd.DataFrame, ax: Axes) -> str:
         alpha=0.2,
         linewidth=0,
     )
-    return "Q and its 95 % interval (bootstrap over samples)"
+    return "Q and 95 % of its draws (bootstrap over samples)"
 
 
 def _draw_null(layers: pd.DataFrame, ax: Axes) -> None:

@@ -17,6 +17,8 @@ from graphs.frames import require_columns
 BLOCK = 0.16  # width of a community's block, where layers are 1 apart
 GAP = 0.012  # between blocks, in the height of the figure; less where there are many
 LEGEND_CLASSES = 20
+FLOW_COLUMNS = ("layer_index", "next_layer_index", "matched", "next_matched", "count")
+BLOCK_COLUMNS = ("layer_index", "layer", "matched", "size", "majority_class", "purity")
 PALE = (0.92, 0.92, 0.92)
 
 
@@ -36,7 +38,7 @@ def plot_flow(
         The table ``flows`` of one variant and repeat.
     communities : DataFrame
         The table ``communities`` of the same: ``layer_index, layer, matched, size,
-        majority_class, majority_class_name, purity``.
+        majority_class, purity``.
     ax : Axes, optional
         Where to draw; a new figure without it.
     classes : mapping of int to str, optional
@@ -57,10 +59,8 @@ def plot_flow(
     TableError
         When a column is missing or a table has no rows.
     """
-    require_columns(flows, "flows", ["layer_index", "next_layer_index", "matched", "next_matched"])
-    require_columns(
-        communities, "communities", ["layer_index", "layer", "matched", "majority_class", "purity"]
-    )
+    require_columns(flows, "flows", [*FLOW_COLUMNS])
+    require_columns(communities, "communities", [*BLOCK_COLUMNS])
     if ax is None:
         width = 2.0 + 1.1 * communities["layer_index"].nunique()
         ax = Figure(figsize=(width, 4.5), layout="constrained").subplots()

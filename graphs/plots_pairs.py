@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 
 from graphs.class_pairs import APART, SURE, pair_curves, separation_table
 from graphs.errors import TableError
-from graphs.plot_axes import label_layers, new_axes, shorten
+from graphs.frames import require_one
+from graphs.plot_axes import label_cells, new_axes, shorten
 
 SHOWN = 20
 _REACH = 3  # powers of two of the colour scale
@@ -40,16 +41,15 @@ def plot_class_pairs(
         variant.
     """
     curves = pair_curves(class_pairs)
-    if "variant" in class_pairs.columns and (found := class_pairs["variant"].unique()).size > 1:
-        raise TableError(
-            f"the table class_pairs holds {len(found)} variants: {', '.join(map(str, found))}",
-            f"select one, class_pairs[class_pairs['variant'] == {str(found[0])!r}]",
-        )
+    require_one(class_pairs, "class_pairs", ["variant"])
     if curves.empty:
         raise TableError("the table class_pairs has no pair of different classes", "use two")
-    order = separation_table(class_pairs)["pair"].head(shown)
+    order = separation_table(class_pairs).head(shown)
+    keys = ["class_a", "class_b"]  # classes may have one name
     excess, apart = (
-        curves.pivot_table(index="pair", columns="layer_index", values=column).loc[order]
+        curves.pivot_table(index=keys, columns="layer_index", values=column).loc[
+            pd.MultiIndex.from_frame(order[keys])
+        ]
         for column in ("excess", "apart")
     )
     if ax is None:
@@ -65,21 +65,22 @@ def plot_class_pairs(
         vmax=_REACH,
         linewidths=0.5,
         cbar_kws={"label": "links between the two classes, times chance"},
-        yticklabels=[shorten(pair) for pair in excess.index],
+        yticklabels=[shorten(pair) for pair in order["pair"]],
     )
-    if bar := ax.collections[0].colorbar:
-        ticks = range(-_REACH, _REACH + 1)
-        bar.set_ticks(list(ticks), labels=[f"1/{2**-t}" if t < 0 else f"{2**t}" for t in ticks])
-        # white is 1 in the middle of the palette; the bar ends where the values do
-        top = np.ceil(np.log2(max(2.0, float(excess.to_numpy().max()))))
-        bar.ax.set_ylim(-_REACH, min(top, _REACH))
+    _label_bar(ax, highest=float(excess.to_numpy().max()))
     rows_apart, at = np.nonzero(apart.to_numpy(dtype=bool))
     ax.scatter(at + 0.5, rows_apart + 0.5, s=9, color="0.2", linewidths=0)
-    ax.set_ylabel("")
-    ax.tick_params(axis="y", rotation=0, length=0)
-    ax.tick_params(axis="x", length=0)
-    label_layers(ax, class_pairs, offset=0.5)
+    label_cells(ax, class_pairs)
     ax.set_xlabel(
         f"{ax.get_xlabel()}  (dot: apart, less than {APART:g} times chance and z < {SURE:g})"
     )
     return ax
+
+
+def _label_bar(ax: Axes, *, highest: float) -> None:
+    """Write multiples of chance beside the colours; the bar ends where the values do."""
+    if bar := ax.collections[0].colorbar:
+        ticks = range(-_REACH, _REACH + 1)
+        bar.set_ticks(list(ticks), labels=[f"1/{2**-t}" if t < 0 else f"{2**t}" for t in ticks])
+        # white is 1 in the middle of the palette
+        bar.ax.set_ylim(-_REACH, min(np.ceil(np.log2(max(2.0, highest))), _REACH))

@@ -3,9 +3,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.communities import leiden, seeded
+from graphs.communities import leiden
 from graphs.errors import GraphError
 from graphs.modularity import modularity_of_edges
+from graphs.seeding import seeded
 from graphs.snapshots import Snapshot
 
 SWAPS_PER_EDGE = 10
@@ -36,7 +37,7 @@ def rewired_modularity(
     snapshot : Snapshot
         The graph of a layer.
     rewirings : int
-        How many random graphs.
+        How many random graphs; none where that is not asked.
     seed : int
         Of the rewiring and of Leiden.
 
@@ -48,7 +49,7 @@ def rewired_modularity(
     Raises
     ------
     GraphError
-        For fewer than one rewiring.
+        For less than none.
 
     Notes
     -----
@@ -62,8 +63,7 @@ def rewired_modularity(
     >>> rewired_modularity(graph, rewirings=3).shape
     (3,)
     """
-    if rewirings < 1:
-        raise GraphError(f"rewirings={rewirings} gives no null", "rewire at least once")
+    check_rewirings(rewirings)
     found = np.empty(rewirings)
     generator = np.random.default_rng(seed)
     for place in range(rewirings):

@@ -185,21 +185,16 @@ def sample_table(
     """
     labels = nodes["label"].to_numpy(np.int32)
     votes = neighbor_votes(graphs, labels)
-    names = nodes.groupby("label", sort=True)["label_name"].first()
-    if class_names is not None:
-        names = pd.Series(class_names)
+    names = (
+        nodes.groupby("label", sort=True)["label_name"].first()
+        if class_names is None
+        else pd.Series(class_names)
+    )
     settled = settled_layer(votes.own_share)
     n, suspect = len(nodes), settled == len(graphs)
-    # equal up to rounding is equal: ties go to the lower node
-    order = np.lexsort((np.arange(n), -votes.score.round(12), ~suspect))
-    rank = np.empty(n, dtype=np.int32)
-    rank[order] = np.arange(1, n + 1)
-    code = votes.neighbor_code
-    carried = _numbers(np.unique(labels)[code], code >= 0)
-    predicted = np.full(n, np.nan)
-    if "predicted" in nodes.columns:
-        predicted = nodes["predicted"].to_numpy(np.float64, na_value=np.nan)
-    predicted = _numbers(predicted, ~np.isnan(predicted))
+    place = _numbers(settled, ~suspect)
+    carried = _numbers(votes.classes[votes.neighbor_code], votes.neighbor_code >= 0)
+    predicted = _predictions(nodes)
     return pd.DataFrame(
         {
             "variant": variant,
@@ -212,18 +207,33 @@ def sample_table(
             "predicted_name": _named(predicted, names),
             "neighbor_label": carried,
             "neighbor_label_name": _named(carried, names),
-            "settled_index": _numbers(settled, ~suspect),
-            "settled_layer": _named(_numbers(settled, ~suspect), pd.Series([*layers])),
+            "settled_index": place,
+            "settled_layer": _named(place, pd.Series([*layers])),
             "lost": _lost(votes.own_share, layers),
             "own_share": votes.own_share[-1],
             "score": votes.score,
-            "rank": rank,
+            "rank": _ranks(votes.score, suspect),
             "suspect": suspect,
         }
     )
 
 
-def _numbers(values: NDArray[np.integer], known: NDArray[np.bool_]) -> NDArray[Any]:
+def _ranks(score: NDArray[np.float64], suspect: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """Count suspects first, by falling score; equal up to rounding is equal, and goes by node."""
+    order = np.lexsort((np.arange(len(score)), -score.round(12), ~suspect))
+    ranks = np.empty(len(score), dtype=np.int32)
+    ranks[order] = np.arange(1, len(score) + 1)
+    return ranks
+
+
+def _predictions(nodes: pd.DataFrame) -> NDArray[Any]:
+    predicted = np.full(len(nodes), np.nan)
+    if "predicted" in nodes.columns:
+        predicted = nodes["predicted"].to_numpy(np.float64, na_value=np.nan)
+    return _numbers(predicted, ~np.isnan(predicted))
+
+
+def _numbers(values: NDArray[Any], known: NDArray[np.bool_]) -> NDArray[Any]:
     """Integers of which some may be missing, as pandas reads them from a file."""
     return values.astype(np.int32) if known.all() else np.where(known, values, np.nan)
 

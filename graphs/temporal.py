@@ -6,8 +6,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from graphs.communities import MATCHED, Overlap, pair_partitions
+from graphs.communities import pair_partitions
 from graphs.errors import GraphError
+from graphs.matching import MATCHED, Overlap
 
 EventKind = Literal["birth", "merge", "split", "death"]
 
@@ -160,11 +161,10 @@ def _events(
     events = []
     for rows in np.split(order, np.flatnonzero(np.diff(own[order])) + 1):
         size = int(flow.count[rows].sum())
-        # rows[:0] keeps the one with most shared nodes, for births and deaths
         matched = rows[flow.jaccard[rows] >= least]
         if size < SMALLEST or len(matched) == 1:
             continue
-        told = matched if len(matched) else rows[:1]
+        told = matched if len(matched) else rows[:1]  # of births and deaths, where most nodes are
         events.append(
             Event(
                 kind=kinds[1] if len(matched) else kinds[0],

@@ -19,13 +19,16 @@ nmi_previous, ...   agreement of a layer's Leiden communities with those of the 
 """
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from graphs.communities import MATCHED, partition_agreement
+from graphs.communities import partition_agreement
+from graphs.matching import MATCHED
+from graphs.schema import COLUMNS, TableName
 from graphs.temporal import community_events, community_flow
 
 
@@ -72,7 +75,7 @@ def flow_rows(nodes: pd.DataFrame) -> pd.DataFrame:
             }
             for previous, current, count, jaccard in pairs
         ]
-    return _frame(rows, FLOW_COLUMNS)
+    return _frame(rows, "flows")
 
 
 def event_rows(nodes: pd.DataFrame, *, threshold: float = MATCHED) -> pd.DataFrame:
@@ -103,7 +106,7 @@ def event_rows(nodes: pd.DataFrame, *, threshold: float = MATCHED) -> pd.DataFra
             }
             for event in community_events(before.matched, this.matched, threshold=threshold)
         ]
-    return _frame(rows, EVENT_COLUMNS)
+    return _frame(rows, "events")
 
 
 def agreement_columns(nodes: pd.DataFrame) -> pd.DataFrame:
@@ -128,29 +131,7 @@ def agreement_columns(nodes: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame([none, *found]).add_suffix("_previous")
 
 
-_WHERE: dict[str, Any] = {
-    "variant": "str",
-    "repeat": np.int32,
-    "layer_index": np.int32,
-    "layer": "str",
-}
-FLOW_COLUMNS = _WHERE | {
-    "community": np.int32,
-    "matched": np.int32,
-    "next_layer_index": np.int32,
-    "next_layer": "str",
-    "next_community": np.int32,
-    "next_matched": np.int32,
-    "count": np.int32,
-    "jaccard": np.float64,
-}
-EVENT_COLUMNS = _WHERE | {
-    "event": "str",
-    "matched": np.int32,
-    "size": np.int32,
-    "others": "str",
-    "jaccard": np.float64,
-}
+_WHERE = ("variant", "repeat", "layer_index", "layer")
 
 
 def _steps(nodes: pd.DataFrame) -> Iterator[tuple[_Layer, _Layer]]:
@@ -173,6 +154,7 @@ def _numbers(layer: _Layer) -> dict[int, int]:
     return dict(zip(layer.matched.tolist(), layer.community.tolist(), strict=True))
 
 
-def _frame(rows: list[dict[str, object]], columns: dict[str, Any]) -> pd.DataFrame:
-    """Rows as a table; its columns have these types even if there are no rows."""
-    return pd.DataFrame(rows, columns=list(columns)).astype(columns)
+def _frame(rows: list[dict[str, object]], name: TableName) -> pd.DataFrame:
+    """Rows as a table, of the types that its file has; also without any."""
+    frame: pd.DataFrame = pa.Table.from_pylist(rows, schema=COLUMNS[name]).to_pandas()
+    return frame

@@ -3,13 +3,14 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.api import Analysis, analyze
+    from pipeline.analysis import Analysis
+    from pipeline.api import analyze
     from pipeline.inspection import inspect_model
 
 __all__ = ["Analysis", "analyze", "inspect_model"]
 
 _HOMES = {
-    "Analysis": "pipeline.api",
+    "Analysis": "pipeline.analysis",
     "analyze": "pipeline.api",
     "inspect_model": "pipeline.inspection",
 }

@@ -2,181 +2,33 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from torch import nn
 
-from graphs.cards import card
-from graphs.curves import TOLERANCE
-from graphs.errors import DataError, GraphError, ModelError, ResourceError
-from graphs.export import export_dynamic
-from graphs.measures import collect, measure_dynamic_graph
+from graphs.errors import DataError, ModelError, ResourceError
+from graphs.measures import MetricTables, collect, measure_dynamic_graph
 from graphs.neighbors import Device, KnnGraph, Metric
 from graphs.neighbors.knn import Engine, check_k, check_search
-from graphs.places import resolve_folder
-from graphs.plots import plot_classes, plot_curve
-from graphs.plots_flow import plot_flow
-from graphs.plots_pairs import plot_class_pairs
 from graphs.samples import sample_table
 from graphs.snapshots import DynamicGraph
-from pipeline.console import log, plural
+from pipeline.analysis import Analysis
+from pipeline.console import log
 from pipeline.data import ImageData, draw_samples, from_arrays
 from pipeline.data.sampling import Sampling
 from pipeline.devices import format_bytes, parse_bytes, resolve_device
 from pipeline.dumping import check_values, node_frame
-from pipeline.figures import inline_svg
 from pipeline.forward import Forward
 from pipeline.hooks import resolve_layers
 from pipeline.layer_info import LayerInfo, Pool
 from pipeline.linking import find_neighbours
 from pipeline.models import load_model
 from pipeline.options import Neighbours
-from pipeline.pruning.choosing import choose_by_rule
-from pipeline.pruning.plan import Plan, Surgery
-from pipeline.pruning.planning import make_plan
-from pipeline.pruning.rules import Rule, RuleName
-from pipeline.pruning.subject import open_analyzed
 from pipeline.stage1_activations import VARIANT, check_classes
-from pipeline.summary import curve_rows, curve_table, paragraphs
 from pipeline.tracing import evaluating
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-
-@dataclass(frozen=True, eq=False)
-class Analysis:
-    """What `analyze` found.
-
-    Attributes
-    ----------
-    layers, classes, class_pairs, communities, nodes, samples, flows, events : DataFrame
-        The metric tables, with the columns of the files in ``RUN/metrics``.
-    graphs : tuple of DynamicGraph
-        One a repeat.
-    knn_graphs : tuple of tuple of KnnGraph
-        The directed lists behind them: by repeat, by layer.
-    label_names : tuple of str
-        Name of every class.
-    model : Module
-        The network.
-    input_shape : tuple of int
-        Channels, height, width of its images.
-    """
-
-    layers: pd.DataFrame
-    classes: pd.DataFrame
-    class_pairs: pd.DataFrame
-    communities: pd.DataFrame
-    nodes: pd.DataFrame
-    samples: pd.DataFrame
-    flows: pd.DataFrame
-    events: pd.DataFrame
-    graphs: tuple[DynamicGraph, ...]
-    knn_graphs: tuple[tuple[KnnGraph, ...], ...]
-    label_names: tuple[str, ...]
-    model: nn.Module
-    input_shape: tuple[int, ...]
-
-    def plot(self, what: Literal["curve", "classes", "class_pairs", "flow"] = "curve") -> "Axes":
-        """Draw the modularity curve, its terms by class and layer, or links between classes.
-
-        ``"flow"`` draws how the samples of the first repeat flow through Leiden communities.
-
-        Raises
-        ------
-        GraphError
-            For anything else.
-        """
-        if what == "curve":
-            return plot_curve(self.layers)
-        if what == "classes":
-            return plot_classes(self.classes)
-        if what == "class_pairs":
-            return plot_class_pairs(self.class_pairs)
-        if what == "flow":
-            flows, communities = (
-                table[table["repeat"] == 0] for table in (self.flows, self.communities)
-            )
-            return plot_flow(flows, communities, classes=dict(enumerate(self.label_names)))
-        raise GraphError(
-            f"there is no figure {what!r}", "choose 'curve', 'classes', 'class_pairs' or 'flow'"
-        )
-
-    def plan(
-        self,
-        rule: RuleName = "increment",
-        *,
-        threshold: float = TOLERANCE,
-        surgery: Surgery = "identity",
-        device: Device = "auto",
-    ) -> Plan:
-        """Plan which layers to remove; `pipeline.pruning.plan.follow_plan` does it.
-
-        Parameters
-        ----------
-        rule, threshold, surgery
-            As in `stratagraph plan`.
-        device
-            Where the latency is measured.
-
-        Raises
-        ------
-        PlanError
-            When nothing would be removed, or the layers are not the network's blocks.
-        """
-        by_repeat = self.layers.set_index(["repeat", "layer_index"])["modularity"]
-        curves = by_repeat.sort_index().to_numpy(np.float64).reshape(len(self.graphs), -1)
-        names = self.layers.drop_duplicates("layer_index")["layer"].tolist()
-        subject = open_analyzed(self.model, self.input_shape, names=names, curves=curves)
-        choice = choose_by_rule(subject, Rule(name=rule, threshold=threshold))
-        return make_plan(subject, choice, surgery=surgery, device=resolve_device(device))
-
-    def export(self, folder: str | Path, *, gzip: bool = False, seed: int = 0) -> list[Path]:
-        """Write the graphs of every repeat for Gephi, igraph and NetworkX; return the files."""
-        files: list[Path] = []
-        for repeat, graph in enumerate(self.graphs):
-            layers = self.layers.loc[self.layers["repeat"] == repeat]
-            matched = self.nodes.loc[self.nodes["repeat"] == repeat, "matched"]
-            files += export_dynamic(
-                graph,
-                resolve_folder(folder),
-                communities=matched.to_numpy().reshape(len(graph.snapshots), -1),
-                modularity=layers["modularity"].tolist(),
-                class_names=dict(enumerate(self.label_names)),
-                k=self.knn_graphs[repeat][0].k,
-                metric=self.knn_graphs[repeat][0].metric,
-                gzip=gzip,
-                seed=seed,
-            )
-        return files
-
-    def _repr_html_(self) -> str:
-        shown = {"modularity": "Q", "spread": "sd", "z": "z", "communities": "communities"}
-        rows = curve_rows(self.layers)
-        there = [name for name in shown if name in rows[0]]
-        picture = inline_svg(lambda ax: plot_curve(self.layers, ax), size=(7.0, 3.6))
-        repeats, samples = len(self.graphs), self.graphs[0].n_nodes
-        return card(
-            f"{plural(len(rows), 'layer')}, {samples:,} samples x {plural(repeats, 'repeat')}, "
-            f"{len(self.label_names)} classes",
-            [
-                [row["layer_index"], row["layer"], *(_figure(name, row[name]) for name in there)]
-                for row in rows
-            ],
-            headers=["", "layer", *(shown[name] for name in there)],
-            notes=paragraphs(self.layers, self.class_pairs, self.samples),
-            picture=picture,
-        )
-
-    def __str__(self) -> str:
-        told = paragraphs(self.layers, self.class_pairs, self.samples)
-        return "\n\n".join([curve_table(self.layers), *told])
 
 
 def analyze(
@@ -240,14 +92,7 @@ def analyze(
     True
     """
     images = _as_images(data)
-    if isinstance(model, str):
-        classes = len(images.label_names)
-        model = load_model(model, classes=classes, input_shape=images.input_shape, seed=seed)
-    if not isinstance(model, nn.Module):
-        raise ModelError(
-            f"model is a {type(model).__name__}, not a torch.nn.Module",
-            "give a network or a name",
-        )
+    network = _as_network(model, images, seed=seed)
     check_k(k, samples)
     check_search(engine, recall=recall, project=project)
     options = Neighbours(k=k, metric=metric, engine=engine, recall=recall, project=project)
@@ -256,55 +101,78 @@ def analyze(
         log.warning("%s", draw.note)
     check_classes(images, draw.indices)
     budget, target = parse_bytes(memory), resolve_device(device)
-    with evaluating(model), _at_home(model):
-        chosen = resolve_layers(model, layers, images.images([0]))
+    with evaluating(network), _at_home(network):
+        chosen = resolve_layers(network, layers, images.images([0]))
         _check_memory(chosen, pool, samples, budget)
-        forward = Forward.prepare(model, images, chosen, memory=budget, device=target, pool=pool)
-        tables, per_sample, graphs, lists = [], [], [], []
-        for repeat, indices in enumerate(draw.indices):
-            values, nodes = _gather(forward, indices)
-            found = tuple(
-                # popped: a layer's features are let go as soon as it is linked
-                find_neighbours(
-                    values.pop(layer.name),
-                    options,
-                    labels=nodes["label"].to_numpy,
-                    device=device,
-                    memory=None,
-                    seed=seed,
-                )
-                for layer in chosen
-            )
-            names = [layer.name for layer in chosen]
-            graph = DynamicGraph.from_knn(found, nodes, layers=names, name=f"{VARIANT}-r{repeat}")
-            tables.append(measure_dynamic_graph(graph, found, repeat=repeat, seed=seed))
-            class_names = dict(enumerate(images.label_names))
-            per_sample.append(
-                sample_table(found, nodes, names, class_names=class_names, repeat=repeat)
-            )
-            graphs.append(graph)
-            lists.append(found)
-    all_tables = collect(tables)
+        forward = Forward.prepare(network, images, chosen, memory=budget, device=target, pool=pool)
+        measured = [
+            _measure(forward, indices, options, repeat=repeat, device=device, seed=seed)
+            for repeat, indices in enumerate(draw.indices)
+        ]
     return Analysis(
-        layers=all_tables.layers,
-        classes=all_tables.classes,
-        class_pairs=all_tables.class_pairs,
-        communities=all_tables.communities,
-        nodes=all_tables.nodes,
-        samples=pd.concat(per_sample, ignore_index=True),
-        flows=all_tables.flows,
-        events=all_tables.events,
-        graphs=tuple(graphs),
-        knn_graphs=tuple(lists),
+        **vars(collect([found.tables for found in measured])),
+        samples=pd.concat([found.samples for found in measured], ignore_index=True),
+        graphs=tuple(found.graph for found in measured),
+        knn_graphs=tuple(found.lists for found in measured),
         label_names=images.label_names,
-        model=model,
+        model=network,
         input_shape=tuple(images.input_shape),
     )
 
 
-def _figure(name: str, value: object) -> object:
-    """Round what is no share of one to whole numbers."""
-    return round(float(str(value))) if name in ("z", "communities") else value
+class _Measured(NamedTuple):
+    """What there is of one repeat."""
+
+    tables: MetricTables
+    samples: pd.DataFrame
+    graph: DynamicGraph
+    lists: tuple[KnnGraph, ...]
+
+
+def _measure(
+    forward: Forward,
+    indices: NDArray[np.int64],
+    options: Neighbours,
+    *,
+    repeat: int,
+    device: Device,
+    seed: int,
+) -> _Measured:
+    """Run the network on the samples of a repeat, link them in every layer, and measure that."""
+    values, nodes = _gather(forward, indices)
+    names = [layer.name for layer in forward.layers]
+    lists = tuple(
+        # popped: a layer's features are let go as soon as it is linked
+        find_neighbours(
+            values.pop(name),
+            options,
+            labels=nodes["label"].to_numpy,
+            device=device,
+            memory=None,
+            seed=seed,
+        )
+        for name in names
+    )
+    graph = DynamicGraph.from_knn(lists, nodes, layers=names, name=f"{VARIANT}-r{repeat}")
+    class_names = dict(enumerate(forward.data.label_names))
+    return _Measured(
+        tables=measure_dynamic_graph(graph, lists, repeat=repeat, seed=seed),
+        samples=sample_table(lists, nodes, names, class_names=class_names, repeat=repeat),
+        graph=graph,
+        lists=lists,
+    )
+
+
+def _as_network(model: nn.Module | str, images: ImageData, *, seed: int) -> nn.Module:
+    if isinstance(model, str):
+        classes = len(images.label_names)
+        return load_model(model, classes=classes, input_shape=images.input_shape, seed=seed)
+    if not isinstance(model, nn.Module):
+        raise ModelError(
+            f"model is a {type(model).__name__}, not a torch.nn.Module",
+            "give a network or a name",
+        )
+    return model
 
 
 def _as_images(data: ImageData | tuple[Any, Any]) -> ImageData:

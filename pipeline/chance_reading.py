@@ -5,6 +5,7 @@ import pandas as pd
 
 from graphs.confidence import PERMUTATIONS, mean_interval
 from graphs.frames import require_columns
+from pipeline.console import listed
 
 LISTED = 4
 SURE = 0.01
@@ -21,7 +22,8 @@ def chance_sentences(layers: pd.DataFrame) -> list[str]:
     Returns
     -------
     list of str
-        Two sentences. A layer is above chance where p <= 0.01 in every repeat.
+        Two sentences. A layer is above chance where p <= 0.01 in every repeat. Draws of the
+        samples at hand keep their links: what they say of other samples is too narrow.
 
     Raises
     ------
@@ -35,12 +37,11 @@ def chance_sentences(layers: pd.DataFrame) -> list[str]:
     worst = layers.groupby(["layer_index", "layer"], sort=True)["modularity_p"].max().reset_index()
     like = worst.loc[worst["modularity_p"] > SURE]
     names = [f"{row.layer} (p = {row.modularity_p:.2g})" for row in like.itertuples()]
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    where = "in every layer" if not names else f"except in {', '.join(names[:LISTED])}{more}"
+    where = f"except in {listed(names, most=LISTED)}" if names else "in every layer"
     if len(names) == len(worst):
         where = "in no layer"
     return [
-        f"Q is above that of {PERMUTATIONS} permutations of the labels {where}.",
+        f"Q is above that of permuted labels {where} (p <= {SURE}, {PERMUTATIONS} permutations).",
         _last(layers),
     ]
 
@@ -50,8 +51,12 @@ def _last(layers: pd.DataFrame) -> str:
     name, values = last["layer"].iloc[0], last["modularity"].to_numpy(np.float64)
     if len(values) > 1:
         low, high = (float(end[0]) for end in mean_interval(values[:, None]))
-        how = f"over {len(values)} repeats"
-    else:
-        low, high = float(last["modularity_low"].iloc[0]), float(last["modularity_high"].iloc[0])
-        how = "if samples are drawn again, by bootstrap"
-    return f"95 % interval of Q in {name}: {low:.2f} to {high:.2f} ({how})."
+        return (
+            f"Mean Q in {name}: {low:.2f} to {high:.2f} (95 % interval by Student's t, "
+            f"{len(values)} repeats)."
+        )
+    low, high = float(last["modularity_low"].iloc[0]), float(last["modularity_high"].iloc[0])
+    return (
+        f"Q in {name} is between {low:.2f} and {high:.2f} in 95 % of bootstrap draws of these "
+        "samples; other samples would spread wider."
+    )

@@ -1,11 +1,9 @@
 """Which classes a network keeps apart, in sentences."""
 
-from collections.abc import Sequence
-
 import pandas as pd
 
 from graphs.class_pairs import APART, confusion_agreement, confusion_pairs, separation_table
-from pipeline.console import plural
+from pipeline.console import listed, plural
 
 LISTED = 3
 
@@ -21,7 +19,7 @@ def class_sentences(class_pairs: pd.DataFrame, samples: pd.DataFrame) -> list[st
     Returns
     -------
     list of str
-        Two to five sentences; none where there is but one class.
+        Up to five sentences; none where there is but one class.
 
     Raises
     ------
@@ -52,10 +50,7 @@ def class_sentences(class_pairs: pd.DataFrame, samples: pd.DataFrame) -> list[st
         )
     if len(apart) and len(layers) > 1:
         told.append(_order(apart, layers[0]))
-    confused = confusion_pairs(samples)
-    if len(confused):
-        told.append(_confused(table, confused))
-    return told
+    return [*told, *_confused(table, confusion_pairs(samples))]
 
 
 def _of(count: int, total: int) -> str:
@@ -79,17 +74,21 @@ def _order(apart: pd.DataFrame, first_layer: str) -> str:
     return f"{sentence}; {_listed(early['pair'].tolist())} already at {begin}."
 
 
-def _confused(table: pd.DataFrame, confused: pd.DataFrame) -> str:
+def _confused(table: pd.DataFrame, confused: pd.DataFrame) -> list[str]:
+    """Name the pairs that the network confuses; classes that no sample is of have no pair."""
+    if confused.empty:
+        return []
     named = confused.merge(table[["class_a", "class_b", "pair"]], on=["class_a", "class_b"])
     pairs = [f"{row.pair} ({row.confused})" for row in named.head(LISTED).itertuples()]
+    if not pairs:
+        return []
     rho = confusion_agreement(table, confused)
     agree = "" if pd.isna(rho) else f"; rank correlation with the links {rho:.2f}"
-    return f"The network confuses most often {', '.join(pairs)}{agree}."
+    return [f"The network confuses most often {', '.join(pairs)}{agree}."]
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {plural(len(names) - LISTED, 'more pair')}" if len(names) > LISTED else ""
-    return f"{', '.join(names[:LISTED])}{more}"
+def _listed(pairs: list[str]) -> str:
+    return listed(pairs, most=LISTED, noun="pair")
 
 
 def _capital(sentence: str) -> str:

@@ -301,5 +301,32 @@ def run_command(name: str) -> None:
     main([name, *sys.argv[1:]])
 
 
+def run_script(function: Callable[..., object], tokens: Sequence[str] | None = None) -> None:
+    """Run a function that is no command as commands are run: errors in one line, exit status.
+
+    Parameters
+    ----------
+    function : callable
+        Its parameters are the options, its docstring is the help.
+    tokens : sequence of str, optional
+        The arguments; those of this process without it.
+    """
+    from cyclopts import App, CycloptsError, Parameter
+
+    app = App(
+        default_parameter=Parameter(converter=_strict),
+        result_action="return_value",
+        exit_on_error=False,
+        print_error=False,
+        suppress_keyboard_interrupt=False,
+    )
+    app.default(function)
+    try:
+        status = _run(lambda: app(tokens), debug=False)
+    except CycloptsError as error:
+        status = _usage(error)
+    sys.exit(status)
+
+
 if __name__ == "__main__":
     main()

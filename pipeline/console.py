@@ -6,7 +6,7 @@ import shlex
 import sys
 import textwrap
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -96,6 +96,21 @@ def plural(count: int, noun: str) -> str:
     ('1 layer', '1,200 layers')
     """
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def listed(names: Iterable[str], *, most: int, noun: str = "") -> str:
+    """Join the first of some names, and say how many more there are.
+
+    Examples
+    --------
+    >>> listed("abc", most=3), listed("abc", most=2), listed("abc", most=2, noun="pair")
+    ('a, b, c', 'a, b and 1 more', 'a, b and 1 more pair')
+    """
+    words = list(names)
+    if (left := len(words) - most) <= 0:
+        return ", ".join(words)
+    more = plural(left, f"more {noun}") if noun else f"{left} more"
+    return f"{', '.join(words[:most])} and {more}"
 
 
 def command_line() -> str:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from graphs.errors import LayerError
+from pipeline.console import listed
 from pipeline.layer_info import LayerInfo, Pool
 from pipeline.layer_rules import preset_layers
 from pipeline.models.example import example_input
@@ -301,9 +302,8 @@ def require_pool(layers: Sequence[LayerInfo], pool: Pool) -> None:
 
 def _misfit(names: Sequence[str], pool: Pool) -> LayerError:
     needed = "maps (channels, height, width)" if pool == "avg" else "tokens (tokens, width)"
-    listed = ", ".join(names[:_SHOWN])
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return LayerError(
-        f"--pool {pool} needs layers of {needed}, which these are not: {listed}{more}",
+        f"--pool {pool} needs layers of {needed}, which these are not: "
+        f"{listed(names, most=_SHOWN)}",
         "choose others by --layers, or take --pool none",
     )

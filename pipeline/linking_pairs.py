@@ -20,9 +20,9 @@ from graphs.neighbors.pairs import (
     merge_blocks,
     merge_pairs,
 )
+from pipeline.cluster import Cluster, Ref
 from pipeline.devices import memory_budget
 from pipeline.linking import LayerTask, Linked, finish_layer, link_layer, open_rows
-from pipeline.parallel import Cluster, Ref
 
 # Smaller blocks would spend their time on reading: each row is read once a block.
 SMALLEST_BLOCK = 2048

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphs.measures import LayerMeasures
+from pipeline.cluster import Cluster, Ref
 from pipeline.graph_sets import GraphSet
-from pipeline.parallel import Cluster, Ref
 
 
 def measure_here(sets: Sequence[GraphSet]) -> Iterator[None]:

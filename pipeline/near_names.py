@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher
 from itertools import takewhile
 
+from pipeline.console import listed
+
 ALIKE = 0.5  # the share of letters in common from which a name is near
 
 
@@ -48,8 +50,7 @@ def suggest(name: str, choices: Iterable[str], *, limit: int = 5) -> str:
     known = list(dict.fromkeys(choices))
     if near := _near(name, known)[:limit]:
         return f"near names: {', '.join(near)}"
-    more = f" and {len(known) - limit} more" if len(known) > limit else ""
-    return f"no name is near; there are {', '.join(known[:limit])}{more}"
+    return f"no name is near; there are {listed(known, most=limit)}"
 
 
 def _near(name: str, known: list[str]) -> list[str]:

@@ -7,13 +7,13 @@ import torch
 
 from graphs.errors import DataError
 from graphs.files import digest_json
+from pipeline.cluster import Cluster
 from pipeline.devices import memory_budget, resolve_device
 from pipeline.dumping import NodeSet, dump_part, finish_node_set
 from pipeline.forward import LARGEST_BATCH, Forward
 from pipeline.identity import describe
 from pipeline.opening import open_images, open_network
 from pipeline.options import Features, Images, Machine, Network
-from pipeline.parallel import Cluster
 
 # `pipeline.forward.batch_size` gives a batch a sixteenth of the memory
 SHARES = 16

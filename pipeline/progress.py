@@ -193,8 +193,10 @@ def _displayed(bar: Bar) -> Iterator[None]:
     task = display.add_task(bar.task, total=1.0, bar=bar)
     bar._display = display, task
     if not outermost:
-        yield
-        display.remove_task(task)
+        try:
+            yield
+        finally:
+            display.remove_task(task)
         return
     _shown = display
     try:

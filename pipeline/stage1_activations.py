@@ -97,13 +97,7 @@ def dump_activations(
         # on a cluster, too: what cannot run at all shows here, before anything is removed
         forward = plan.prepare(features, memory_budget(machine.memory), device)
         described = [_describe_set(node_set, features.pool) for node_set, _ in plan.todo]
-        if work.force:
-            plan.run.clear()
-        elif plan.waiting or plan.run.recorded("activations").get("sets") != described:
-            plan.run.reopen("activations")
-        else:
-            skip_stage()
-        plan.run.sweep()
+        _begin(plan, described, force=work.force)
         with progress_bar(
             "reading", plan.waiting, show=work.progress, unit="images", size=plan.needed
         ) as advance:
@@ -188,6 +182,17 @@ def _make_plan(run: Run, options: tuple[Network, Images, Features], *, force: bo
     room = max(0, plan.needed - run.size()) if force else plan.needed
     require_disk(run.root, room, at_once=min(plan.needed, PART_ROWS * plan.each))
     return plan
+
+
+def _begin(plan: _Plan, described: list[dict[str, Any]], *, force: bool) -> None:
+    """Take back what was recorded, where files are about to change."""
+    if force:
+        plan.run.clear()
+    elif plan.waiting or plan.run.recorded("activations").get("sets") != described:
+        plan.run.reopen("activations")
+    else:
+        skip_stage()
+    plan.run.sweep()
 
 
 def _draw_images(network: Network, images: Images) -> tuple[ImageData, Draw]:

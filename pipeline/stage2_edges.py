@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from graphs.neighbors.knn import check_k, check_search, explain_engine
 from graphs.runs import Run
@@ -60,25 +61,10 @@ def build_edges(
         resolve_device(machine.device)
     out = run_folder(out)
     run = Run(out)
-    source = run.stage("activations")
-    samples = int(source["parameters"]["samples"])
-    check_k(neighbours.k, samples)
+    check_k(neighbours.k, int(run.stage("activations")["parameters"]["samples"]))
     check_search(neighbours.engine, recall=neighbours.recall, project=neighbours.project)
-    seed = int(source["parameters"]["seed"])
-    options = neighbours.digested(seed=seed)
-    tasks = [
-        LayerTask(
-            folder=run.repeat(item["variant"], item["repeat"]),
-            layer=layer,
-            samples=samples,
-            digest=edges_digest(layer, options),
-            neighbours=neighbours,
-            machine=machine,
-            seed=seed,
-        )
-        for item in source["sets"]
-        for layer in item["layers"]
-    ]
+    tasks = _tasks(run, neighbours, machine)
+    options = neighbours.digested(seed=tasks[0].seed)
     todo = [task for task in tasks if work.force or not task.finished()]
     earlier = run.recorded("edges")
     engine = _explain(tasks) if todo or not earlier else earlier["engine"]
@@ -96,14 +82,30 @@ def build_edges(
         )
     proofs = sum_proofs({task.folder.edges(task.layer["index"]): task.digest for task in tasks})
     if todo and proofs:
-        log.info(
-            "stage 2: %s linked by proof: %d rows certified at once, %d repaired, %d recomputed",
-            plural(proofs["layers"], "graph"),
-            proofs["certified"], proofs["repaired"], proofs["recomputed"],
-        )  # fmt: skip
+        _tell_proofs(proofs)
     entry = {"parameters": options, "engine": engine, "device": machine.device}
     run.finish("edges", entry | ({"proofs": proofs} if proofs else {}), command=command_line())
     return out
+
+
+def _tasks(run: Run, neighbours: Neighbours, machine: Machine) -> list[LayerTask]:
+    """Return every layer of every node set, as what there is to link."""
+    source = run.stage("activations")
+    seed = int(source["parameters"]["seed"])
+    options = neighbours.digested(seed=seed)
+    return [
+        LayerTask(
+            folder=run.repeat(item["variant"], item["repeat"]),
+            layer=layer,
+            samples=int(source["parameters"]["samples"]),
+            digest=edges_digest(layer, options),
+            neighbours=neighbours,
+            machine=machine,
+            seed=seed,
+        )
+        for item in source["sets"]
+        for layer in item["layers"]
+    ]
 
 
 def _announce(tasks: list[LayerTask], todo: list[LayerTask], engine: str) -> None:
@@ -114,6 +116,14 @@ def _announce(tasks: list[LayerTask], todo: list[LayerTask], engine: str) -> Non
     log.info("stage 2: %s, k=%d, %s", said, options.k, options.metric)
     if todo:
         log.info("stage 2: engine %s", engine)
+
+
+def _tell_proofs(proofs: dict[str, Any]) -> None:
+    log.info(
+        "stage 2: %s linked by proof: %d rows certified at once, %d repaired, %d recomputed",
+        plural(proofs["layers"], "graph"),
+        proofs["certified"], proofs["repaired"], proofs["recomputed"],
+    )  # fmt: skip
 
 
 def _link(linked: Iterable[Linked], todo: list[LayerTask], *, show: bool) -> None:

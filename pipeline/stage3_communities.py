@@ -7,17 +7,18 @@ import pandas as pd
 
 from graphs.confidence import DRAWS, PERMUTATIONS
 from graphs.files import digest_json, remove_tree
-from graphs.measures import collect
+from graphs.measures import MetricTables, collect
 from graphs.rewiring import check_rewirings
 from graphs.runs import Run, holds
 from graphs.tables import read_frame, write_table
+from pipeline.cluster import Cluster
 from pipeline.console import command_line, fill, log, plural, show_table, text_width
 from pipeline.devices import run_folder
 from pipeline.figures import draw_figures, find_published
 from pipeline.graph_sets import TABLES, GraphSet
 from pipeline.measuring import export_on_cluster, measure_here, measure_on_cluster
 from pipeline.options import Machine, Outputs, Work
-from pipeline.parallel import Cluster, open_cluster
+from pipeline.parallel import open_cluster
 from pipeline.progress import progress_bar, skip_stage, stage
 from pipeline.summary import curve_rows, curve_table, paragraphs
 
@@ -91,17 +92,23 @@ def measure_graphs(
     run.reopen("communities")
     with open_cluster(machine, out) as cluster:
         files = _measure(sets, cluster, outputs, work=work)
-    tables = collect([item.tables() for item in sets])
-    for name, schema in TABLES.items():
-        path = run.table(name)
-        write_table(getattr(tables, name), path, schema, metadata={"digest": digest})
-    samples = pd.concat([item.samples() for item in sets], ignore_index=True)
-    write_table(samples, run.table("samples"), "samples", metadata={"digest": digest})
+    tables = _write_tables(run, sets, digest)
     figures = draw_figures(run.figures, tables, source["parameters"], published=behind)
     entry |= {"exports": files, "figures": figures}
     run.finish("communities", entry, command=command_line())
     remove_tree(run.parts)
     return _tell(run)
+
+
+def _write_tables(run: Run, sets: list[GraphSet], digest: str) -> MetricTables:
+    """Put the tables of all node sets together and write them."""
+    tables = collect([item.tables() for item in sets])
+    metadata = {"digest": digest}
+    for name, schema in TABLES.items():
+        write_table(getattr(tables, name), run.table(name), schema, metadata=metadata)
+    samples = pd.concat([item.samples() for item in sets], ignore_index=True)
+    write_table(samples, run.table("samples"), "samples", metadata=metadata)
+    return tables
 
 
 def _measure(

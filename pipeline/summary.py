@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from graphs.curves import TOLERANCE, drops
 from pipeline.chance_reading import chance_sentences
 from pipeline.class_reading import class_sentences
-from pipeline.console import plural
+from pipeline.console import listed, plural
 from pipeline.sample_reading import sample_sentences
 
 BAR_WIDTH = 30
@@ -145,16 +145,13 @@ def _steps(values: NDArray[np.float64], names: list[str]) -> list[str]:
         verb = "gains" if len(slow) == 1 else "gain"
         told.append(
             f"{len(slow)} of {plural(len(steps), 'step')} {verb} less than {FLAT} and may be "
-            f"redundant: {_listed(slow)}"
+            f"redundant: {listed(slow, most=LISTED)}"
         )
     elif not fallen:
         told.append(f"every layer adds {FLAT} or more")
-    return [*told, f"Q falls by more than {FLAT} at {_listed(fallen)}"] if fallen else told
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return f"{', '.join(names[:LISTED])}{more}"
+    if fallen:
+        told.append(f"Q falls by more than {FLAT} at {listed(fallen, most=LISTED)}")
+    return told
 
 
 def _shorten(text: str, width: int) -> str:

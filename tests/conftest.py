@@ -4,10 +4,13 @@ import os
 import shutil
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from graphs.neighbors.faiss_library import faiss
 
+hypothesis.settings.register_profile("untimed", deadline=None)  # the machine may be busy
+hypothesis.settings.load_profile("untimed")
 DATA = os.environ.get("STRATAGRAPH_DATA")
 
 

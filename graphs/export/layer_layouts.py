@@ -4,7 +4,8 @@ import igraph
 import numpy as np
 from numpy.typing import NDArray
 
-from graphs.export.layout import MANY_EDGES, MIN_DIST, SMALL, seeded
+from graphs.export.layout import MANY_EDGES, MIN_DIST, SMALL
+from graphs.seeding import seeded
 from graphs.snapshots import DynamicGraph, Snapshot
 
 # A layer begins where the one before has its nodes: that many epochs are enough to take it apart.
@@ -79,6 +80,8 @@ def _center(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _place(snapshot: Snapshot, begin: NDArray[np.float64], *, seed: int) -> NDArray[np.float64]:
+    if not len(snapshot.edges):
+        return begin
     graph = igraph.Graph(n=snapshot.n_nodes, edges=snapshot.edges)
     weights = snapshot.weights / snapshot.weights.max()
     start = (begin * (REACH / max(float(np.abs(begin).max()), 1e-12))).tolist()

@@ -1,14 +1,12 @@
 """One place for every node, common to all layers."""
 
 import math
-import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import igraph
 import numpy as np
 from numpy.typing import NDArray
 
+from graphs.seeding import seeded
 from graphs.snapshots import DynamicGraph
 
 SPRING_STEPS = 300
@@ -101,14 +99,3 @@ def _ring(count: int, *, around: NDArray[np.float64]) -> NDArray[np.float64]:
         radius = 1.1 * max(float(np.hypot(*(around - center).T).max()), 1e-6)
     angle = np.arange(count) * GOLDEN_ANGLE
     return center + radius * np.column_stack((np.cos(angle), np.sin(angle)))
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Seed Python's generator, where igraph takes its numbers from, and restore it after."""
-    state = random.getstate()
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(state)

@@ -21,8 +21,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from graphs.neighbors.low_precision import Product, Residuals, one_thread
+from graphs.neighbors.low_precision import Product, Residuals
 from graphs.neighbors.threads import thread_count
+from graphs.neighbors.torch_settings import one_thread
 
 # Rows and columns of a tile of bfloat16 products: half of it where there are few tiles for threads.
 TILE_ROWS = 1024
@@ -285,8 +286,7 @@ def _places(tile: torch.Tensor, of_rows: torch.Tensor, of_columns: torch.Tensor)
         within = values >= of_rows.numpy()[:, None]
         within |= values >= of_columns.numpy()
         return torch.from_numpy(np.flatnonzero(within))
-    within = (tile >= of_rows[:, None]) | (tile >= of_columns)
-    return within.view(-1).nonzero()[:, 0]
+    return ((tile >= of_rows[:, None]) | (tile >= of_columns)).view(-1).nonzero()[:, 0]
 
 
 def group_maxima(tile: torch.Tensor, k: int, *, dim: int) -> torch.Tensor:

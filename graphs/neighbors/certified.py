@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from graphs.errors import ResourceError
 from graphs.neighbors.certification import Certification, plan_blocks
 from graphs.neighbors.knn_graph import Device, KnnGraph, Metric, count_efforts
-from graphs.neighbors.low_precision import Product, choose_precision, explain_precision
+from graphs.neighbors.low_precision import Product
+from graphs.neighbors.precision import choose_precision, explain_precision
 from graphs.neighbors.rows import JoinedRows, Rows, unit_rows
 
 SAMPLE = 256  # rows that the mean direction is taken from

@@ -5,7 +5,7 @@ to the lower index. So two searches can differ in which neighbours they find, ne
 neighbour's similarity is.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,29 +78,28 @@ def index_knn(
     n, width = rows.shape
     _require_memory(engine, n, width, memory)
     directed = _Directed.read(rows, metric)
-    indices = np.empty((n, k), np.int32)
-    weights = np.zeros((n, k), np.float32)
-    if not len(directed.unit):
-        indices[:] = _first_others(np.arange(n), k)
-        measured, setting = Recall(1.0, 0.0), ""
-    else:
-        zeros = n - len(directed.unit)
-        sample = RecallSample.draw(directed.unit, k, seed=seed, zero_rows=zeros)
-        index, effort, measured = _choose(
-            engine, directed, k, sample=sample, recall=recall, device=device, seed=seed
-        )
-        indices, weights = _search_all(index, directed, k, effort)
-        setting = index.setting(effort)
-    return KnnGraph(
-        indices=indices,
-        weights=weights,
+    bare = KnnGraph(
+        indices=_first_others(np.arange(n), k).astype(np.int32),
+        weights=np.zeros((n, k), np.float32),
         metric=metric,
         engine=engine,
         exact=False,
         zero_rows=n - len(directed.unit),
+    )
+    if bare.zero_rows == n:
+        return bare
+    sample = RecallSample.draw(directed.unit, k, seed=seed, zero_rows=bare.zero_rows)
+    index, effort, measured = _choose(
+        engine, directed, k, sample=sample, recall=recall, device=device, seed=seed
+    )
+    indices, weights = _search_all(index, directed, k, effort)
+    return replace(
+        bare,
+        indices=indices,
+        weights=weights,
         recall=measured.value,
         recall_error=measured.error,
-        setting=setting,
+        setting=index.setting(effort),
     )
 
 

@@ -198,15 +198,9 @@ def knn(
     """
     if not hasattr(values, "shape"):
         values = np.asarray(values)
-    if isinstance(values, np.ndarray) and np.iscomplexobj(values):
-        raise GraphError("complex features have no similarity here", "pass their real parts")
+    _check_rows(values)
     if memory is not None and not isinstance(memory, int | np.integer):
         raise GraphError(f"memory={memory!r} is no number of bytes", "pass bytes: 4 << 30")
-    if len(values.shape) != 2 or values.shape[1] == 0:
-        raise GraphError(
-            f"features of shape {tuple(values.shape)} are no table of samples by values",
-            "flatten each sample to one row",
-        )
     if metric not in get_args(Metric):
         raise GraphError(f"there is no metric {metric!r}", f"choose one of {get_args(Metric)}")
     check_k(k, values.shape[0])
@@ -222,6 +216,16 @@ def knn(
         memory -= rows.nbytes
     graph = search.run(rows, metric="cosine", memory=memory)
     return replace(graph, metric=metric, exact=False, project=project)
+
+
+def _check_rows(values: Rows) -> None:
+    if isinstance(values, np.ndarray) and np.iscomplexobj(values):
+        raise GraphError("complex features have no similarity here", "pass their real parts")
+    if len(values.shape) != 2 or values.shape[1] == 0:
+        raise GraphError(
+            f"features of shape {tuple(values.shape)} are no table of samples by values",
+            "flatten each sample to one row",
+        )
 
 
 class _Search:

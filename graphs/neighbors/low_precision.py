@@ -23,9 +23,7 @@ similarity (`to_similarity`). The bound holds for any u; near the mean of the ro
 residuals, and so the bound, small.
 """
 
-import functools
 import threading
-import time
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -33,9 +31,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from graphs.neighbors.knn_graph import NARROW
 from graphs.neighbors.select import row_products
 from graphs.neighbors.threads import in_threads, thread_count
+from graphs.neighbors.torch_settings import full_float32, one_thread
 
 Precision = Literal["bfloat16", "float32"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
@@ -54,9 +52,6 @@ TERMS = 2048
 PAGE = 4096
 LINE = 64  # bytes of a line of the cache
 PASS = 1 << 16  # numbers that a thread prepares at a time: they stay in its cache
-FASTER = 1.5  # how much faster bfloat16 must be to be worth its larger error
-PROBE = (512, 2048)  # rows and features of the probe
-ROUNDS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +181,7 @@ class Product:
         """
         if self.kind is torch.float32:
             out.zero_()
-            with _full_float32:
+            with full_float32:
                 for at in range(0, left.values.shape[1], TERMS):
                     part = slice(at, at + TERMS)
                     out += left.values[:, part] @ right.values[:, part].T
@@ -239,149 +234,3 @@ class Product:
             gamma += OUTPUT * (1 + gamma)
         own = errors * (longest + worst) + lengths * worst
         return own + gamma * lengths * longest + SLACK
-
-
-class _FullFloat32:
-    """Multiply in float32 also where the user allows torch less (TF32, bfloat16).
-
-    The setting is the process's: of threads that overlap, the first one in changes it and the last
-    one out puts it back.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._inside = 0
-        self._allowed: list[str] = []
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if self._inside == 0:
-                self._allowed = [backend.fp32_precision for backend in _BACKENDS]
-                for backend in _BACKENDS:
-                    backend.fp32_precision = "ieee"
-            self._inside += 1
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if self._inside == 0:
-                for backend, allowed in zip(_BACKENDS, self._allowed, strict=True):
-                    backend.fp32_precision = allowed
-
-
-# asking for each backend works with torch's old setting and with its new ones
-_BACKENDS = (
-    torch.backends.cuda.matmul,
-    torch.backends.mkldnn.matmul,  # type: ignore[attr-defined]  # torch does not declare it
-)
-_full_float32 = _FullFloat32()
-
-
-class _OneThread:
-    """Have torch take one thread in the calling one; put back what it took before.
-
-    New threads begin with what was set last in any: of callers that overlap, the first one knows
-    what it was.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._inside = 0
-        self._before = 1
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if self._inside == 0:
-                self._before = torch.get_num_threads()
-            self._inside += 1
-            torch.set_num_threads(1)
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            torch.set_num_threads(self._before)
-
-
-one_thread = _OneThread()
-
-
-def choose_precision(width: int, device: torch.device) -> Precision:
-    """Take bfloat16 where its product is faster here and as good as it should be.
-
-    Parameters
-    ----------
-    width : int
-        Features a row.
-    device : torch.device
-        Where products are computed.
-    """
-    return "float32" if width <= NARROW else probe(device).precision
-
-
-def explain_precision(width: int, device: torch.device) -> str:
-    """Say in a few words in what rows of so many features are multiplied, and why."""
-    where = "the GPU" if device.type == "cuda" else "the CPU"
-    if width <= NARROW:
-        return f"float32 products on {where}, as no row has more than {NARROW} values"
-    found = probe(device)
-    if not found.keeps_bound:
-        reason = "bfloat16 breaks its error bound here"
-    elif found.precision == "bfloat16":
-        reason = f"{found.ratio:.1f}x as fast as float32 here"
-    else:
-        reason = f"bfloat16 is {found.ratio:.1f}x as fast here, {FASTER}x would be worth it"
-    return f"{found.precision} products on {where} ({reason})"
-
-
-@dataclass(frozen=True)
-class Probe:
-    """What a probe of a device found.
-
-    Attributes
-    ----------
-    precision : {"bfloat16", "float32"}
-        What to multiply in.
-    ratio : float
-        How many times faster bfloat16 was.
-    keeps_bound : bool
-        Whether bfloat16 products were as good as proven.
-    """
-
-    precision: Precision
-    ratio: float
-    keeps_bound: bool = True
-
-
-@functools.cache
-def probe(device: torch.device) -> Probe:
-    """Time a small product in both types; look whether bfloat16 keeps its bound.
-
-    On one core, the two in turns, the shortest of many: so that other work on the machine, which
-    would have one thread wait for the other, does not decide.
-    """
-    random = np.random.default_rng(0).standard_normal(PROBE).astype(np.float32)
-    unit = random / np.linalg.norm(random, axis=1, keepdims=True)
-    truth = unit.astype(np.float64) @ unit.T.astype(np.float64)
-    products = {
-        precision: Product(np.zeros(PROBE[1]), precision=precision, device=device)
-        for precision in PRECISIONS
-    }
-    taken: dict[Precision, float] = dict.fromkeys(PRECISIONS, np.inf)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        for _ in range(ROUNDS):
-            for precision, product in products.items():
-                rows, out = product.empty(PROBE[0]), torch.empty(PROBE[0], PROBE[0], device=device)
-                known = product.prepare(unit, rows)
-                start = time.perf_counter()
-                product(rows, rows, out)
-                out[0, 0].item()  # waits for the device
-                taken[precision] = min(taken[precision], time.perf_counter() - start)
-                wrong = np.abs(out.cpu().numpy() - truth) > product.tolerance(*known)[:, None]
-                if precision == "bfloat16" and wrong.any():
-                    return Probe("float32", float("nan"), keeps_bound=False)
-    finally:
-        torch.set_num_threads(threads)
-    ratio = taken["float32"] / taken["bfloat16"]
-    return Probe("bfloat16" if ratio > FASTER else "float32", ratio)

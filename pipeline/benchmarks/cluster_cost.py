@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from graphs.errors import StratagraphError
 from graphs.neighbors.pairs import PAIR_BYTES, block_size
 from pipeline.benchmarks.rates import Rates, measure_rates
 from pipeline.benchmarks.setting import Setting, data_folder
@@ -273,12 +274,17 @@ def print_cost(
         with tempfile.TemporaryDirectory(prefix="rates-") as scratch:
             rates = measure_rates(Setting(scratch=Path(scratch), data=data_folder(None)))
         sys.stdout.write(rate_line(rates) + "\n")
-    counts = [int(count) for count in workers.split(",")]
+    counts = [_whole(count, "--workers") for count in workers.split(",")]
     sys.stdout.write("\n".join(cost_lines(size, rates, counts)) + "\n")
 
 
 def parse_widths(text: str) -> tuple[int, ...]:
     """Read the values a sample of every layer.
+
+    Raises
+    ------
+    StratagraphError
+        For what is no such list.
 
     Examples
     --------
@@ -288,11 +294,17 @@ def parse_widths(text: str) -> tuple[int, ...]:
     found: list[int] = []
     for item in text.split(","):
         width, _, times = item.partition("x")
-        found += [int(width)] * int(times or 1)
+        found += [_whole(width, "--widths")] * _whole(times or "1", "--widths")
     return tuple(found)
 
 
-if __name__ == "__main__":
-    import cyclopts
+def _whole(text: str, option: str) -> int:
+    if not text.strip().isdecimal() or not int(text):
+        raise StratagraphError(f"{option}: {text!r} is no number above 0", "see --help")
+    return int(text)
 
-    cyclopts.run(print_cost)
+
+if __name__ == "__main__":
+    from pipeline.cli import run_script
+
+    run_script(print_cost)

@@ -13,12 +13,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from graphs.errors import DataError
 from graphs.neighbors import KnnGraph
 from graphs.samples import sample_table
-from pipeline.api import Analysis, analyze
+from pipeline.analysis import Analysis
+from pipeline.api import analyze
 from pipeline.benchmarks.images import WEIGHTS
 from pipeline.benchmarks.setting import data_folder
-from pipeline.console import log, show_notes
+from pipeline.console import log
 from pipeline.data import ImageData, from_arrays, load_data
 from pipeline.models import load_model
 from pipeline.training import Recipe, train
@@ -146,8 +148,12 @@ def label_flips(*, data: Path | None = None, share: float = 0.05, draws: int = 2
     Raises
     ------
     DataError
-        When the data folder does not exist.
+        When the data folder does not exist, or no label would be flipped.
     """
+    if not 0 < share < 1 or draws < 1:
+        raise DataError(
+            f"--share {share:g} in {draws} draws flips no labels", "use --share 0.05 --draws 20"
+        )
     sys.stdout.write("{:<34}{:>7}{:>10}{:>11}{:>8}{:>10}\n".format(*COLUMNS))
     if folder := data_folder(data):
         log.info("CIFAR-10, ResNet20")
@@ -188,7 +194,6 @@ def _tell(name: str, results: list[Found]) -> None:
 
 
 if __name__ == "__main__":
-    import cyclopts
+    from pipeline.cli import run_script
 
-    show_notes()
-    cyclopts.run(label_flips)
+    run_script(label_flips)

@@ -2,7 +2,7 @@
 
 import pickle
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from graphs.errors import WeightsError
-from pipeline.console import plural
+from pipeline.console import listed, plural
 
 NESTING_KEYS = (
     "state_dict",
@@ -97,7 +97,7 @@ def _unwrap(content: object, path: Path) -> dict[str, Tensor]:
         content = next(
             (content[key] for key in NESTING_KEYS if isinstance(content.get(key), Mapping)), None
         )
-    kind = f"the keys {_shorten(seen)}" if seen else f"a {type(content).__name__}"
+    kind = f"the keys {listed(seen, most=_SHOWN)}" if seen else f"a {type(content).__name__}"
     raise WeightsError(
         f"{path} holds {kind}, no tensors by name",
         "save them with torch.save(model.state_dict(), file)",
@@ -161,10 +161,10 @@ def fit_weights(
         if key in own and value.shape != own[key].shape
     ]
     parts = [("missing", missing), ("unexpected", unexpected), ("wrong shape", wrong)]
-    listed = "; ".join(f"{what}: {_shorten(keys)}" for what, keys in parts if keys)
-    if listed:
+    faults = "; ".join(f"{what}: {listed(keys, most=_SHOWN)}" for what, keys in parts if keys)
+    if faults:
         raise WeightsError(
-            f"{path} does not fit {name or type(model).__name__}: {listed}",
+            f"{path} does not fit {name or type(model).__name__}: {faults}",
             "check the model's name, its number of classes and the shape of its input",
         )
     model.load_state_dict(given)
@@ -231,9 +231,3 @@ def _rename(names: Mapping[str, str], own: Mapping[str, Tensor]) -> dict[str, st
 
 def _shape(tensor: Tensor) -> str:
     return "x".join(str(size) for size in tensor.shape) or "scalar"
-
-
-def _shorten(items: Iterable[str]) -> str:
-    listed = list(items)
-    more = f" and {len(listed) - _SHOWN} more" if len(listed) > _SHOWN else ""
-    return ", ".join(listed[:_SHOWN]) + more

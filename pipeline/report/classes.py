@@ -75,13 +75,15 @@ def _pairs(pairs: pd.DataFrame, layers: pd.DataFrame) -> PageFigure:
     """Draw the pairs of different classes with most links in the last layer, over depth."""
     apart = pairs[pairs["class_a"] != pairs["class_b"]]
     keys = ["class_a", "class_a_name", "class_b", "class_b_name"]
-    means = apart.pivot_table(
-        index=keys, columns="layer_index", values=["observed", "excess"], aggfunc="mean"
-    )
-    observed = means["observed"]
-    last = observed[observed.columns.max()].nlargest(PAIRS).index
     # pairs of many classes are only in the table where they are linked
-    grid = means["excess"].loc[last].fillna(0).to_numpy(np.float64)
+    observed, excess = (
+        apart.pivot_table(index=keys, columns="layer_index", values=value, aggfunc="mean").reindex(
+            columns=layers["layer_index"]
+        )
+        for value in ("observed", "excess")
+    )
+    last = observed.iloc[:, -1].fillna(0).nlargest(PAIRS).index
+    grid = excess.reindex(last).fillna(0).to_numpy(np.float64)
     titles = [f"{a} – {b}" for _, a, _, b in last]
     height = 150 + 26 * len(titles)
     figure = heat_map(

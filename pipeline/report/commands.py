@@ -18,7 +18,7 @@ def commands_section(folders: Folders) -> Section:
         commands = list(dict.fromkeys(str(stage["command"]) for stage in stages))
         made.append({"name": f"{item.name} ({item.title})", "commands": commands})
     made += [
-        {"name": study.root.name, "commands": [str(study.record.get("command", ""))]}
+        {"name": study.name, "commands": [str(study.record.get("command", ""))]}
         for study in folders.studies
     ]
     versions = [

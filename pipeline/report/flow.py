@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from graphs.export.colors import class_colors
 from graphs.temporal_rows import event_rows, flow_rows
 from pipeline.console import plural
-from pipeline.report.curve import faded
+from pipeline.report.axes import faded
 from pipeline.report.opening import Reported
 from pipeline.report.section import PageFigure, PageTable, Section, label, new_figure
 

@@ -7,17 +7,12 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from pipeline.report.curve import layer_ticks
+from pipeline.report.axes import layer_ticks
 from pipeline.report.section import label, new_figure
 
 SCALE = "Cividis"  # dark to bright, told apart with any colour vision
 GAPS = 40  # rows or columns up to which cells stand apart
 NAMED = 40  # rows that have room for a name
-
-
-def cell_value(value: float) -> float | None:
-    """Return a value as JSON has it: NaN is nothing."""
-    return None if np.isnan(value) else round(value, 5)
 
 
 def heat_map(
@@ -54,9 +49,7 @@ def heat_map(
     titles = [label(name) for name in layers["layer"]]
     apart = int(max(values.shape) <= GAPS)
     heat = go.Heatmap(
-        z=[
-            [None if np.isnan(value) else round(float(value), 5) for value in row] for row in values
-        ],
+        z=[[_plain(value) for value in row] for row in values.tolist()],
         x=layers["layer_index"].tolist(),
         y=list(range(len(rows))),
         colorscale=SCALE,
@@ -82,3 +75,8 @@ def heat_map(
         showgrid=False,
     )
     return figure
+
+
+def _plain(value: float) -> float | None:
+    """Return a value as JSON has it: NaN is nothing."""
+    return None if np.isnan(value) else round(value, 5)

@@ -1,17 +1,17 @@
 """The graph to look at: nodes that move from layer to layer."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from graphs.export.colors import class_colors
 from graphs.export.layer_layouts import layer_layouts
 from graphs.export.layout import joint_layout
-from graphs.neighbors import KnnGraph
 from graphs.snapshots import DynamicGraph, Snapshot
+from pipeline.graph_sets import GraphSet
 from pipeline.report.opening import Reported
 from pipeline.report.section import Section, safe_json
 from pipeline.report.thumbnails import Sprite
@@ -48,27 +48,12 @@ def network_section(item: Reported, sprite: Sprite | None, problem: str) -> Sect
     problem : str
         Why there are none.
     """
-    kept = chosen_nodes(item)
-    node_set = item.sets[0]
-    layers = [str(layer["name"]) for layer in node_set.layers]
-    lists = [_restrict(node_set.neighbours(at), kept) for at in range(len(layers))]
-    nodes = node_set.nodes.iloc[kept].reset_index(drop=True)
-    dynamic = _dynamic(node_set.folder.name, nodes, lists, layers)
-    places = layer_layouts(dynamic, joint_layout(dynamic, seed=node_set.seed), seed=node_set.seed)
-    notes = []
-    if len(kept) < node_set.n_nodes:
-        notes.append(
-            f"Thinned: {len(kept):,} of {node_set.n_nodes:,} samples are shown, drawn at random "
-            "with their neighbours in the last layer, and only links between them. All figures "
-            "are of all samples."
-        )
-    if problem:
-        notes.append(f"Without images: {problem}")
-    if item.repeats > 1:
-        notes.append(f"This is the first of {item.repeats} sets of samples.")
-    data = _data(item, kept, dynamic, lists, places)
+    kept, seed = chosen_nodes(item), item.sets[0].seed
+    dynamic, near = _kept_graph(item.sets[0], kept)
+    places = layer_layouts(dynamic, joint_layout(dynamic, seed=seed), seed=seed)
+    data = _data(item, kept, dynamic, near, places)
     if sprite is not None:
-        data["images"] = [sprite.place[int(sample)] for sample in nodes["sample"]]
+        data["images"] = [sprite.place[int(sample)] for sample in dynamic.nodes["sample"]]
     return Section(
         name="graph",
         title="The graph, layer by layer",
@@ -80,52 +65,65 @@ def network_section(item: Reported, sprite: Sprite | None, problem: str) -> Sect
         ],
         content={
             "data": safe_json(json.dumps(data, separators=(",", ":"), ensure_ascii=False)),
-            "layers": layers,
+            "layers": [snapshot.layer for snapshot in dynamic.snapshots],
             "classes": _legend(item),
-            "notes": notes,
+            "notes": _notes(item, len(kept), problem),
             "sprite": sprite,
         },
     )
 
 
-def _restrict(knn: KnnGraph, kept: NDArray[np.int64]) -> tuple[NDArray[np.int32], Any]:
-    """Return neighbours among the kept nodes, −1 for those that are not, and similarities."""
-    number = np.full(knn.n_nodes, -1, np.int32)
-    number[kept] = np.arange(len(kept), dtype=np.int32)
-    return number[knn.indices[kept]], knn.weights[kept]
-
-
-def _dynamic(
-    name: str,
-    nodes: pd.DataFrame,
-    lists: list[tuple[NDArray[np.int32], Any]],
-    layers: list[str],
-) -> DynamicGraph:
-    """Build the graphs of the kept nodes; a link to another one counts nothing."""
-    snapshots = []
-    for at, ((indices, weights), layer) in enumerate(zip(lists, layers, strict=True)):
-        other = (np.arange(len(indices)) + 1) % len(indices)
-        knn = KnnGraph(
-            indices=np.where(indices < 0, other[:, None], indices).astype(np.int32),
-            weights=np.where(indices < 0, 0, weights).astype(np.float32),
-            metric="cosine",
-            engine="reference",
-            exact=True,
+def _notes(item: Reported, shown: int, problem: str) -> list[str]:
+    samples = item.sets[0].n_nodes
+    notes = []
+    if shown < samples:
+        notes.append(
+            f"Thinned: {shown:,} of {samples:,} samples are shown, drawn at random "
+            "with their neighbours in the last layer, and only links between them. All figures "
+            "are of all samples."
         )
-        snapshots.append(Snapshot.from_knn(knn, layer_index=at, layer=layer))
-    return DynamicGraph(name=name, nodes=nodes, snapshots=tuple(snapshots))
+    if problem:
+        notes.append(f"Without images: {problem}")
+    if item.repeats > 1:
+        notes.append(f"This is the first of {item.repeats} sets of samples.")
+    return notes
+
+
+def _kept_graph(
+    node_set: GraphSet, kept: NDArray[np.int64]
+) -> tuple[DynamicGraph, list[NDArray[np.int32]]]:
+    """Return the graphs of some nodes, and for each layer their neighbours: −1 for other nodes."""
+    number = np.full(node_set.n_nodes, -1, np.int32)
+    number[kept] = np.arange(len(kept), dtype=np.int32)
+    snapshots, near = [], []
+    for at, layer in enumerate(node_set.layers):
+        knn = node_set.neighbours(at)
+        snapshot = Snapshot.from_knn(knn, layer_index=at, layer=str(layer["name"]))
+        snapshots.append(_restrict(snapshot, number))
+        near.append(number[knn.indices[kept]])
+    nodes = node_set.nodes.iloc[kept].reset_index(drop=True)
+    name = node_set.folder.name
+    return DynamicGraph(name=name, nodes=nodes, snapshots=tuple(snapshots)), near
+
+
+def _restrict(snapshot: Snapshot, number: NDArray[np.int32]) -> Snapshot:
+    """Keep the nodes that have a number, and the links between them; there may be none."""
+    ends = number[snapshot.edges]
+    inside = (ends >= 0).all(axis=1)
+    kept = int(number.max()) + 1
+    return replace(snapshot, n_nodes=kept, edges=ends[inside], weights=snapshot.weights[inside])
 
 
 def _data(
     item: Reported,
     kept: NDArray[np.int64],
     dynamic: DynamicGraph,
-    lists: list[tuple[NDArray[np.int32], Any]],
+    near: list[NDArray[np.int32]],
     places: NDArray[np.float64],
 ) -> dict[str, Any]:
     """Gather what the page's script needs, as plain numbers and texts."""
     metrics = item.nodes[item.nodes["repeat"] == 0].sort_values(["layer_index", "node"])
-    communities = metrics["matched"].to_numpy().reshape(len(lists), -1)[:, kept]
+    communities = metrics["matched"].to_numpy().reshape(len(near), -1)[:, kept]
     curve = item.layers[item.layers["repeat"] == 0].sort_values("layer_index")
     figures = curve[["modularity", "ami", "n_communities"]].to_numpy().tolist()
     nodes = dynamic.nodes
@@ -147,8 +145,8 @@ def _data(
                 "community": community.tolist(),
                 "near": [row[row >= 0].tolist() for row in indices],
             }
-            for snapshot, (q, ami, count), place, community, (indices, _) in zip(
-                dynamic.snapshots, figures, places, communities, lists, strict=True
+            for snapshot, (q, ami, count), place, community, indices in zip(
+                dynamic.snapshots, figures, places, communities, near, strict=True
             )
         ],
     }

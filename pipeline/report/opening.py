@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pandas as pd
 
 from graphs.errors import RunError
 from graphs.files import read_json
-from graphs.places import resolve_folder
+from graphs.places import folder_name, resolve_folder
 from graphs.runs import Run
 from graphs.schema import TableName
 from graphs.tables import read_frame
@@ -69,8 +70,8 @@ class Reported:
 
     @property
     def address(self) -> str:
-        """The folder, as commands name it."""
-        return str(self.run.root)
+        """The folder, as a shell takes it."""
+        return quote(str(self.run.root))
 
     @property
     def repeats(self) -> int:
@@ -92,6 +93,7 @@ class Reported:
 class Study:
     """A finished study, as a page shows it."""
 
+    name: str
     root: Path
     kind: str
     reading: str
@@ -151,7 +153,7 @@ def _open_run(root: Path) -> Reported:
     for stage in ("activations", "edges", "communities"):
         run.stage(stage)
     return Reported(
-        name=root.name or str(root),
+        name=folder_name(root),
         run=run,
         layers=read_frame(run.table("layers"), "layers"),
         classes=read_frame(run.table("classes"), "classes"),
@@ -165,6 +167,7 @@ def _open_study(root: Path) -> Study:
     if record.get("state") != "done":
         raise RunError(f"the study {root} is not finished", "run its command again: it goes on")
     return Study(
+        name=folder_name(root),
         root=root,
         kind=str(record.get("study")),
         reading=str(record.get("reading", "")),
@@ -177,7 +180,7 @@ def _named(runs: list[Reported]) -> list[Reported]:
     names = [item.name for item in runs]
     if len(set(names)) == len(names):
         return runs
-    titles = [f"{item.run.root.parent.name}/{item.name}" for item in runs]
+    titles = [f"{folder_name(item.run.root.parent)}/{item.name}" for item in runs]
     if len(set(titles)) < len(titles):
         titles = [f"{title} ({number})" for number, title in enumerate(titles, 1)]
     return [replace(item, name=title) for item, title in zip(runs, titles, strict=True)]

@@ -1,6 +1,10 @@
 """Which layers are alike: heat maps of all pairs of layers."""
 
+from shlex import quote
+from typing import Final
+
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from graphs.layer_pairs import mean_pairs
@@ -12,6 +16,7 @@ from pipeline.report.section import PageFigure, PageTable, Section
 from pipeline.studies.stored import subject_of
 
 SIDE = 380
+KIND: Final = "similarity"
 
 
 def similarity_section(item: Reported, folders: Folders) -> Section:
@@ -46,14 +51,14 @@ def similarity_section(item: Reported, folders: Folders) -> Section:
         ),
     ]
     sentences = [_sentence(shared, names)]
-    study = _study(item, folders)
+    study = cka_study(item, folders)
     if study is None:
         missing, command = "CKA of the features is not part of a run.", _command(item)
     else:
         missing = command = ""
         sentences = [study.reading]
         text = "How alike the features are, up to a rotation: 1 is the same. Unbiased estimate."
-        figures.append(_figure(item, "Linear CKA", text, _cka(study, len(names)), high=1.0))
+        figures.append(_figure(item, "Linear CKA", text, _cka(study), high=1.0))
     return Section(
         name="similarity",
         title="Which layers are alike",
@@ -66,24 +71,36 @@ def similarity_section(item: Reported, folders: Folders) -> Section:
 
 
 def _command(item: Reported) -> str:
-    study = f"{item.address}-similarity"
+    study = quote(f"{item.run.root}-similarity")
     return (
         f"stratagraph study similarity {item.address} --out {study}\n"
         f"stratagraph report {item.address} {study}"
     )
 
 
-def _study(item: Reported, folders: Folders) -> Study | None:
-    """Find the study of this run's layers among one another."""
-    subject = subject_of(item.run)
-    found = (study for study in folders.studies if study.kind == "similarity")
-    return next((study for study in found if study.record.get("subject") == subject), None)
+def cka_study(item: Reported, folders: Folders) -> Study | None:
+    """Find the study of this run's layers among one another.
+
+    One of other layers, as the run had before it was made with other `--layers`, is none.
+    """
+    subject, names = subject_of(item.run), item.depth["layer"].tolist()
+    of_run = [
+        study
+        for study in folders.studies
+        if study.kind == KIND and study.record.get("subject") == subject
+    ]
+    return next((one for one in of_run if _pairs(one)["layer_a"].unique().tolist() == names), None)
 
 
-def _cka(study: Study, layers: int) -> NDArray[np.float64]:
-    """Read CKA, mean over repeats."""
-    means = mean_pairs(read_frame(study.root / "metrics" / "similarity.parquet", "similarity"))
-    return np.asarray(means["cka"].to_numpy(np.float64).reshape(layers, layers))
+def _pairs(study: Study) -> pd.DataFrame:
+    """Read the pairs of layers, in order of depth: mean over repeats."""
+    return mean_pairs(read_frame(study.root / "metrics" / f"{KIND}.parquet", KIND))
+
+
+def _cka(study: Study) -> NDArray[np.float64]:
+    pairs = _pairs(study)
+    layers = pairs["layer_a_index"].nunique()
+    return np.asarray(pairs["cka"].to_numpy(np.float64).reshape(layers, layers))
 
 
 def _figure(

@@ -6,23 +6,24 @@ from pathlib import Path
 
 from pipeline.report.opening import Folders, Study
 from pipeline.report.section import Section
+from pipeline.report.similarity import cka_study
 
-SHOWN_ELSEWHERE = "similarity"
 TITLES = {"neurons": "The graph of the weights"}
 
 
 def study_sections(folders: Folders) -> list[Section]:
-    """Show the figure of every study that has no section of its own.
+    """Show the figures of every study that no section of a run shows already.
 
     Parameters
     ----------
     folders : Folders
         What the page is made of.
     """
+    shown = [cka_study(item, folders) for item in folders.runs]
     return [
         _section(study, number)
         for number, study in enumerate(folders.studies, 1)
-        if study.kind != SHOWN_ELSEWHERE
+        if study not in shown
     ]
 
 
@@ -31,16 +32,15 @@ def _section(study: Study, number: int) -> Section:
     paths = [study.root / "figures" / name for name in names]
     empty = Section(
         name=f"study-{number}",
-        title=TITLES.get(study.kind, f"Study {study.kind}: {study.root.name}"),
-        short=study.root.name,
+        title=TITLES.get(study.kind, f"Study {study.kind}: {study.name}"),
+        short=study.name,
         sentences=[study.reading],
     )
     gone = [path for path in paths if not path.exists()]
     if gone:
         return replace(empty, missing=f"Its figure {gone[0]} is not there any more.")
     pictures = [
-        {"uri": _uri(path), "description": f"Figure {path.stem} of {study.root.name}"}
-        for path in paths
+        {"uri": _uri(path), "description": f"{path.name} of {study.name}"} for path in paths
     ]
     return replace(empty, kind="images", content={"pictures": pictures})
 

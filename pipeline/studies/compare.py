@@ -12,11 +12,11 @@ from matplotlib.axes import Axes
 from graphs.curves import mark_layers
 from graphs.errors import RunError
 from graphs.measures import MetricTables, collect
-from graphs.places import resolve_folder
+from graphs.places import folder_name, resolve_folder
 from graphs.plots_depth import plot_depths
 from graphs.runs import METRIC_TABLES, Run
 from graphs.tables import read_frame
-from pipeline.console import log
+from pipeline.console import listed, log
 from pipeline.figures import find_published, save_figure, source_name
 from pipeline.graph_sets import TABLES
 from pipeline.options import Flag
@@ -125,7 +125,7 @@ def name_runs(runs: tuple[Path, ...], names: str | None) -> list[str]:
     titles = (
         [word.strip() for word in names.split(",")]
         if names is not None
-        else [Path(run).name or str(run) for run in runs]
+        else [folder_name(resolve_folder(run)) for run in runs]
     )
     if len(titles) != len(runs):
         raise RunError(f"--names gives {len(titles)} names for {len(runs)} runs", "give one a run")
@@ -216,17 +216,12 @@ def read_curves(table: pd.DataFrame) -> str:
         q = curve["modularity"].to_numpy()
         dropped = curve.loc[curve["mark"] == "drop", "layer"].tolist()
         flat = curve.loc[curve["mark"] == "plateau", "layer"].tolist()
-        drops = f"drops at {_list(dropped)}" if dropped else "does not drop"
-        plateau = (
-            f"stands still (moves by 0.03 at most) at {_list(flat)}" if flat else "has no plateau"
-        )
+        drops = f"drops at {listed(dropped, most=LISTED)}" if dropped else "does not drop"
+        plateau = "has no plateau"
+        if flat:
+            plateau = f"stands still (moves by 0.03 at most) at {listed(flat, most=LISTED)}"
         parts.append(
             f"{run}: Q goes from {q[0]:.2f} to {q[-1]:.2f} over {len(q)} layers, {drops}, "
             f"{plateau}."
         )
     return " ".join(parts)
-
-
-def _list(layers: list[str]) -> str:
-    more = f" and {len(layers) - LISTED} more" if len(layers) > LISTED else ""
-    return ", ".join(layers[:LISTED]) + more

@@ -14,7 +14,7 @@ from graphs.measures import MetricTables
 from graphs.plots_training import plot_accuracy, plot_epochs
 from graphs.published import Published
 from graphs.trends import follow_accuracy
-from pipeline.console import log
+from pipeline.console import listed, log
 from pipeline.data import ImageData
 from pipeline.figures import caption, find_nearest, save_panels
 from pipeline.options import Features, Images, Machine, Neighbours, Network, Work
@@ -285,8 +285,7 @@ the last, fc, goes from 0.10 to 0.70.'
         # ranks of few epochs take few values: 0.8 is one of them
         near = layers["spearman"].round(6) >= FOLLOWS
         follows = layers.loc[near & (layers["moved"] > STAYS), "layer"].tolist()
-        more = f" and {len(follows) - LISTED} more" if len(follows) > LISTED else ""
-        names = f": {', '.join(follows[:LISTED])}{more}" if follows else ""
+        names = f": {listed(follows, most=LISTED)}" if follows else ""
         told += (
             f". Q of {len(follows)} of {len(layers)} layers follows it "
             f"(rank correlation {FOLLOWS:.2f} or more){names}."

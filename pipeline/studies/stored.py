@@ -6,7 +6,7 @@ from graphs.errors import RunError
 from graphs.files import digest_json
 from graphs.layer_pairs import Layers
 from graphs.modularity import modularity
-from graphs.places import remote, resolve_folder
+from graphs.places import folder_name, resolve_folder
 from graphs.runs import Run
 from graphs.shards import LayerRows
 from pipeline.figures import caption
@@ -62,8 +62,7 @@ def subject_of(*runs: Run) -> str:
 
 def run_name(item: GraphSet) -> str:
     """Return what tables call the run: the name of its folder."""
-    root = item.run.root
-    return root.name if remote(root) else root.resolve().name
+    return folder_name(item.run.root)
 
 
 def side(item: GraphSet, name: str) -> Layers:

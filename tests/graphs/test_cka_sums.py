@@ -70,7 +70,7 @@ def test_batches_count_by_their_samples():
     np.testing.assert_allclose(both, (4 * one + 10 * other) / 14, atol=1e-12)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     n=st.integers(4, 12),
     seed=st.integers(0, 999),

@@ -109,7 +109,7 @@ def test_networkx_counts_the_same_weight_between_classes():
     assert null.value == pytest.approx(nx.community.modularity(undirected, parts))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000), st.integers(2, 5), st.floats(1e-3, 1e3))
 def test_what_cannot_matter_does_not(seed, n_classes, scale):
     generator = np.random.default_rng(seed)
@@ -135,10 +135,23 @@ def test_what_cannot_matter_does_not(seed, n_classes, scale):
 def test_blocks_do_not_change_the_permutations(monkeypatch):
     graph, labels = knn(np.random.default_rng(2).normal(size=(50, 4)), 3), np.arange(50) % 5
     whole = permutation_null(graph.indices, graph.weights, labels)
-    monkeypatch.setattr("graphs.confidence._BLOCK", 1)
+    monkeypatch.setattr("graphs.permuted_pairs._BLOCK", 1)
     single = permutation_null(graph.indices, graph.weights, labels)
     assert (single.permuted == whole.permuted).all()
     assert single.z == pytest.approx(whole.z, abs=1e-9)
+
+
+def test_of_many_classes_linked_pairs_have_the_same_z(monkeypatch):
+    graph, labels = knn(np.random.default_rng(2).normal(size=(50, 4)), 1), np.arange(50) % 9
+    whole = permutation_null(graph.indices, graph.weights, labels)
+    monkeypatch.setattr("graphs.confidence.MANY_CLASSES", 8)
+    linked = permutation_null(graph.indices, graph.weights, labels)
+    assert linked.permuted == pytest.approx(whole.permuted, abs=1e-12)
+    assert (linked.observed == whole.observed).all()
+    there = whole.observed > 0
+    assert 0 < there.sum() < there.size
+    assert linked.z[there] == pytest.approx(whole.z[there], abs=1e-9)
+    assert np.isnan(linked.z[~there]).all()
 
 
 def test_permutations_that_change_nothing_have_no_z():
@@ -163,9 +176,13 @@ def test_negative_weights_count_as_nothing():
     [
         (
             (INDICES, WEIGHTS, LABELS[:4]),
-            r"shape \(5, 1\), weights \(5, 1\) and 4 labels do not fit",
+            "5 nodes, but 4 labels; give a label for each",
         ),
+        ((INDICES, WEIGHTS[:4], LABELS), r"shape \(5, 1\) and weights \(4, 1\) do not fit"),
         ((INDICES, 0 * WEIGHTS, LABELS), "no link has a positive weight"),
+        ((INDICES, np.where(WEIGHTS == 1, np.nan, WEIGHTS), LABELS), "a weight is not finite"),
+        ((INDICES + 4, WEIGHTS, LABELS), "node 5 does not exist, the graph has the nodes 0 to 4"),
+        ((INDICES - 1, WEIGHTS, LABELS), "node -1 does not exist"),
     ],
 )
 def test_what_cannot_be_permuted_is_refused(arguments, message):

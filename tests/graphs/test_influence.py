@@ -19,7 +19,7 @@ def definition(before, after):
 
 
 @given(st.integers(1, 200), st.integers(1, 30), st.integers(0, 2**32 - 1))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_cosines_are_those_of_the_definition(n, width, seed):
     rng = np.random.default_rng(seed)
     before = rng.normal(size=(n, width)).astype(np.float32)

@@ -117,7 +117,7 @@ def test_one_repeat_has_its_interval_and_what_permuted_labels_give(ax):
     assert (heights(null).min(), heights(null).max()) == pytest.approx((-0.02 - 0.04, -0.01 + 0.04))
     assert drawn(ax)[1].get_ydata().tolist() == [-0.01, -0.02]
     assert texts(ax.get_legend()) == [
-        "Q and its 95 % interval (bootstrap over samples)",
+        "Q and 95 % of its draws (bootstrap over samples)",
         "labels permuted (mean ± 2 SD)",
     ]
 

@@ -62,5 +62,9 @@ def test_a_class_has_its_colour_in_every_figure():
 
 
 def test_missing_columns_are_named():
-    with pytest.raises(TableError, match="flows has no column 'matched'"):
-        plot_flow(FLOWS.drop(columns="matched"), COMMUNITIES)
+    for column in FLOWS:
+        with pytest.raises(TableError, match=f"flows has no column '{column}'"):
+            plot_flow(FLOWS.drop(columns=column), COMMUNITIES)
+    for column in COMMUNITIES.columns.drop("majority_class_name"):
+        with pytest.raises(TableError, match=f"communities has no column '{column}'"):
+            plot_flow(FLOWS, COMMUNITIES.drop(columns=column))

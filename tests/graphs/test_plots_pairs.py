@@ -51,6 +51,13 @@ def test_only_some_of_many_pairs_are_shown():
     assert ax.get_yticklabels()[0].get_text() == "c6 and c7"
 
 
+def test_classes_of_one_name_are_two():
+    ax = plot_class_pairs(pair_table([[2.0], [1.0], [4.0]], names=("owl", "crane", "crane")))
+    shown = [label.get_text() for label in ax.get_yticklabels()]
+    assert shown == ["crane and crane", "owl and crane", "owl and crane"]
+    assert ax.collections[0].get_array().ravel().tolist() == [2, 1, 0]
+
+
 def test_other_tables_are_refused():
     two = pd.concat([TABLE, TABLE.assign(variant="pgd")])
     with pytest.raises(TableError, match=r"class_pairs holds 2 variants: clean, pgd; select one"):

@@ -63,6 +63,7 @@ def test_the_same_seed_gives_the_same_graphs(cliques):
     assert (first != other).any()
 
 
-def test_no_rewiring_is_refused(cliques):
-    with pytest.raises(GraphError, match="rewirings=0 gives no null"):
-        rewired_modularity(cliques, rewirings=0)
+def test_none_are_none_and_less_is_refused(cliques):
+    assert rewired_modularity(cliques, rewirings=0).shape == (0,)
+    with pytest.raises(GraphError, match="rewirings=-1 is less than none; use --rewirings 20"):
+        rewired_modularity(cliques, rewirings=-1)

@@ -90,7 +90,7 @@ def test_neighbours_in_common():
     assert neighbor_overlaps([one, other]).tolist() == [[1.0, shared], [shared, 1.0]]
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(n=st.integers(3, 20), layers=st.integers(1, 4), data=st.data())
 def test_overlaps_are_those_of_sets(n, layers, data):
     k = data.draw(st.integers(1, n - 1))

@@ -150,7 +150,7 @@ def test_clusters_that_stay_empty_are_not_numbered():
     assert set(labels.tolist()) == set(range(labels.max() + 1))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.integers(2, 5), st.floats(1e-6, 1e6))
 def test_invariants_of_the_n_cut(seed, clusters, scale):
     rng = np.random.default_rng(seed)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphs.communities import MATCHED, match_communities
 from graphs.errors import GraphError
+from graphs.matching import MATCHED, match_communities
 from graphs.temporal import Event, community_events, community_flow
 
 partitions = st.integers(1, 25).flatmap(

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_mutual_info_score
 
-from graphs.communities import match_series, number_by_size
+from graphs.communities import number_by_size
+from graphs.matching import match_series
 from graphs.temporal_rows import agreement_columns, event_rows, flow_rows
 
 # 0 and 1 merge, then all stays as it is

@@ -31,7 +31,7 @@ def shuffled(matrix, null, seed=0):
     return shuffle_block(block(matrix), null, np.random.default_rng(seed)).weights.toarray()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10**6), st.sampled_from([0.1, 0.5, 0.9, 1.0]), st.booleans())
 def test_what_each_null_model_keeps(seed, density, tall):
     before = weights(seed, (9, 7) if tall else (5, 8), density)

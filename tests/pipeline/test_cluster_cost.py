@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphs.errors import ResourceError
+from graphs.errors import ResourceError, StratagraphError
 from pipeline.benchmarks import rates
 from pipeline.benchmarks.cluster_cost import (
     Size,
@@ -28,6 +28,7 @@ from pipeline.benchmarks.cluster_cost import (
 )
 from pipeline.benchmarks.rates import Rates, rate
 from pipeline.benchmarks.setting import Setting
+from pipeline.cli import run_script
 
 # 100 rows of 8 values in blocks of 40, 40 and 20
 SIZE = Size(samples=100, widths=(8, 4), k=3, memory=20 * 8 * 40)
@@ -106,8 +107,26 @@ def test_the_million_is_printed(capsys):
 
 def test_widths():
     assert parse_widths("16384x17,8192,4096x2") == (16384,) * 17 + (8192, 4096, 4096)
-    with pytest.raises(ValueError, match="invalid literal"):
+    with pytest.raises(StratagraphError, match="--widths: 'many' is no number above 0"):
         parse_widths("many")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["--workers", "many"], 1, "--workers: 'many' is no number above 0; see --help"),
+        (["--memory", "much"], 1, "much"),
+        (["--samples", "some"], 2, "some"),
+    ],
+)
+def test_as_a_script_it_fails_in_one_line(arguments, status, message, capsys):
+    with pytest.raises(SystemExit) as left:
+        run_script(print_cost, arguments)
+    assert left.value.code == status
+    told = capsys.readouterr().err
+    assert told.startswith("stratagraph: error: ")
+    assert message in told
+    assert told.count("\n") == 1
 
 
 def test_a_rate_is_what_the_large_run_does_more_in_the_time_it_takes_more():

@@ -78,7 +78,7 @@ def test_no_side_branches(x):
         assert side_branches(out.relu().grad_fn, [x.grad_fn]) == []
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.data())
 def test_against_all_paths_of_small_random_graphs(data):
     size = data.draw(st.integers(2, 7))

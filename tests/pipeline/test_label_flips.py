@@ -8,6 +8,7 @@ from sklearn.datasets import load_digits
 from graphs.neighbors import knn
 from pipeline.benchmarks import label_flips
 from pipeline.benchmarks.label_flips import find_flips, flip_labels
+from pipeline.cli import run_script
 from pipeline.training import Recipe
 
 
@@ -34,6 +35,23 @@ def test_figures_are_those_of_the_list():
     assert found.at_share > 0.9
     assert found.recall > 0.95
     assert found.precision * found.suspects == pytest.approx(found.recall * 50)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "nowhere"], "the data folder nowhere does not exist"),
+        (["--share", "0"], "--share 0 in 20 draws flips no labels; use --share 0.05"),
+        (["--draws", "0"], "--share 0.05 in 0 draws flips no labels"),
+    ],
+)
+def test_what_cannot_be_flipped_is_an_error_in_one_line(arguments, message, capsys):
+    with pytest.raises(SystemExit) as left:
+        run_script(label_flips.label_flips, arguments)
+    assert left.value.code == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"stratagraph: error: {message}")
+    assert told.count("\n") == 1
 
 
 @pytest.mark.slow

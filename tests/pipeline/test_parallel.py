@@ -16,8 +16,9 @@ from ray.cluster_utils import Cluster as Nodes
 
 from graphs.errors import CorruptFileError, DataError, ResourceError
 from graphs.runs import Run
+from pipeline.cluster import RETRIES, Cluster
 from pipeline.options import Images, Machine, Neighbours, Network
-from pipeline.parallel import RETRIES, Cluster, open_cluster
+from pipeline.parallel import open_cluster
 from pipeline.run import run_stages
 from pipeline.stage1_activations import dump_activations
 from pipeline.stage2_edges import build_edges

@@ -206,6 +206,14 @@ def test_text_fits_where_no_terminal_is():
     assert fill("a " * 38 + "100 %").splitlines()[1] == "100 %"
 
 
+def test_a_bar_within_another_goes_when_its_work_fails(monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with progress_bar("variants", 2, show=True, unit="variants") as outer:
+        with pytest.raises(GraphError), progress_bar("reading", 2, show=True, unit="images"):
+            raise GraphError("no", "yes")
+        assert [task.description for task in outer._display[0].tasks] == ["variants"]
+
+
 BARS = """
 import time
 from pipeline.progress import progress_bar

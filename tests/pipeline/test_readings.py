@@ -52,15 +52,16 @@ FINE = sample_table([0, 0, 0, -1.0, False], [1, 1, 1, -1.0, False])
 
 def test_one_repeat_has_the_bootstrap_interval():
     assert chance_sentences(layer_table([0.1, 0.5])) == [
-        "Q is above that of 200 permutations of the labels in every layer.",
-        "95 % interval of Q in block1: 0.40 to 0.70 (if samples are drawn again, by bootstrap).",
+        "Q is above that of permuted labels in every layer (p <= 0.01, 200 permutations).",
+        "Q in block1 is between 0.40 and 0.70 in 95 % of bootstrap draws of these samples; other "
+        "samples would spread wider.",
     ]
 
 
 def test_repeats_have_the_interval_of_their_mean():
     # 0.5 ± 12.706 · √0.02 / √2 of 0.4 and 0.6
     assert chance_sentences(layer_table([0.4], [0.6]))[1] == (
-        "95 % interval of Q in stem: -0.77 to 1.77 (over 2 repeats)."
+        "Mean Q in stem: -0.77 to 1.77 (95 % interval by Student's t, 2 repeats)."
     )
 
 
@@ -74,7 +75,9 @@ def test_repeats_have_the_interval_of_their_mean():
 )
 def test_layers_like_chance_are_named_by_their_worst_repeat(p, where):
     sentence = chance_sentences(layer_table([0.1, 0.5], [0.2, 0.6], p=p))[0]
-    assert sentence == f"Q is above that of 200 permutations of the labels {where}."
+    assert sentence == (
+        f"Q is above that of permuted labels {where} (p <= 0.01, 200 permutations)."
+    )
 
 
 def test_classes_that_separate_late_and_never():
@@ -109,6 +112,14 @@ def test_too_few_links_are_said():
     told = class_sentences(pair_table({(0, 1): [0.1, 0.1]}, z=-1.0), FINE)
     assert told[0].startswith("0 of 1 pair of classes are apart in the last layer, block1")
     assert told[1:] == ["Too few links to tell: 1 pair; take more samples."]
+
+
+def test_confusions_with_classes_of_no_sample_are_not_told():
+    pairs = pair_table({(0, 1): [1.0, 0.1]})
+    told = class_sentences(pairs, sample_table([0, 7, 0, 0, False], [1, 8, 1, 0, False]))
+    assert not any("confuses" in sentence for sentence in told)
+    told = class_sentences(pairs, sample_table([0, 7, 0, 0, False], [1, 0, 1, 0, False]))
+    assert told[-1].startswith("The network confuses most often cat and dog (1)")
 
 
 def test_many_pairs_are_counted():

@@ -67,7 +67,7 @@ class GraphView {
       const place = this.sizes.get(this.now.community[node]);
       return place === undefined ? GREY : communityColors[place];
     }
-    return colors[this.mode === "prediction" && predicted ? predicted[node] : labels[node]];
+    return colors[this.mode === "prediction" && predicted ? predicted[node] : labels[node]] ?? GREY;
   }
 
   wrong(node) {
@@ -90,10 +90,15 @@ class GraphView {
   texts() {
     const { samples, labels, names, predicted } = this.data;
     return samples.map((sample, node) => {
-      const said = predicted ? `<br>predicted ${plain(names[predicted[node]])}` : "";
+      const said = predicted ? `<br>predicted ${plain(this.className(predicted[node]))}` : "";
       const own = `community ${this.now.community[node]}`;
       return `sample ${sample}: ${plain(names[labels[node]])}${said}<br>${own}`;
     });
+  }
+
+  // A network may have more outputs than the data set has classes.
+  className(number) {
+    return this.data.names[number] ?? `class ${number}`;
   }
 
   // Links as one path, in the coordinates of the layer or, while they move, of the screen.
@@ -232,25 +237,30 @@ class GraphView {
   }
 
   async play() {
-    const button = this.root.querySelector(".play");
-    const show = (sign, word) => {
-      button.firstElementChild.textContent = sign;
-      button.querySelector(".word").textContent = word;
-    };
     if (this.playing) {
-      this.playing = false;
+      this.stop();
       return;
     }
-    this.playing = true;
-    show("■", "Stop");
+    const mine = (this.playing = {}); // whoever stops it may begin another before this one wakes
+    this.showPlay("■", "Stop");
     const last = this.data.layers.length - 1;
     let layer = this.layer === last ? 0 : this.layer + 1;
-    for (; layer <= last && this.playing; layer++) {
+    for (; layer <= last && this.playing === mine; layer++) {
       await this.moveTo(layer);
       await new Promise((done) => setTimeout(done, PAUSE));
     }
-    this.playing = false;
-    show("▶", "Play");
+    if (this.playing === mine) this.stop();
+  }
+
+  stop() {
+    this.playing = null;
+    this.showPlay("▶", "Play");
+  }
+
+  showPlay(sign, word) {
+    const button = this.root.querySelector(".play");
+    button.firstElementChild.textContent = sign;
+    button.querySelector(".word").textContent = word;
   }
 
   thumb(node, size) {
@@ -266,7 +276,7 @@ class GraphView {
     const rows = [["class", names[labels[node]]]];
     if (predicted) {
       const sure = confidence[node] >= 0 ? ` (${Math.round(100 * confidence[node])} %)` : "";
-      rows.push(["predicted", `${names[predicted[node]]}${sure}${this.wrong(node) ? ", wrong" : ""}`]);
+      rows.push(["predicted", `${this.className(predicted[node])}${sure}${this.wrong(node) ? ", wrong" : ""}`]);
     }
     rows.push(["community", String(this.now.community[node])]);
     const list = element("dl");
@@ -328,7 +338,7 @@ class GraphView {
     const on = (selector, kind, act) => this.root.querySelectorAll(selector)
       .forEach((one) => one.addEventListener(kind, (event) => act(one, event)));
     this.slider.addEventListener("input", () => {
-      this.playing = false;
+      this.stop();
       this.moveTo(Number(this.slider.value));
     });
     on(".play", "click", () => this.play());

@@ -71,6 +71,15 @@ def test_a_layer_begins_where_the_one_before_lies():
     assert apart < 0.6 * others
 
 
+@pytest.mark.parametrize("n", [NODES, 20])
+def test_without_links_all_stay_where_they_were(n):
+    bare = Snapshot(
+        layer_index=1, layer="b", n_nodes=n, edges=np.empty((0, 2), np.int32), weights=np.empty(0)
+    )
+    places = layer_layouts(dynamic(ring(np.arange(n), 0), bare), begin(n))
+    np.testing.assert_allclose(places[1], places[0], atol=2e-4)  # rounded
+
+
 def test_pythons_own_generator_is_left_as_it_was():
     import random
 

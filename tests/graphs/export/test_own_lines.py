@@ -112,7 +112,7 @@ CHANGES = st.sampled_from(["drop", "exchange", "repeat", "letter"])
 LETTERS = st.sampled_from('<>&"= -.0129aIeé\x01\t\n\x85\u00a0')
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(data=st.data(), name=st.sampled_from(FILES))
 def test_damage_is_told_as_without_passing(written, data, name):
     """Letters, words, tags and lines are dropped, exchanged and doubled."""

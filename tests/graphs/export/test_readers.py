@@ -173,7 +173,7 @@ def layers(draw):
     return nodes, draw(st.lists(layer, min_size=1, max_size=4))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     graph=layers(),
     data=st.data(),

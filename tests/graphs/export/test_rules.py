@@ -101,7 +101,7 @@ def clean(tmp_path_factory, dynamic, attributes):
     return folder, {".graphml": union.read_text("utf-8"), ".gexf": timed.read_text("utf-8")}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data(), suffix=st.sampled_from([".graphml", ".gexf"]))
 def test_damage_is_told_and_never_crashes(clean, data, suffix):
     folder, texts = clean

@@ -124,7 +124,7 @@ def test_a_constant_row_has_no_direction_under_pearson(engine):
     assert knn(x, 2, metric="pearson", engine=engine).zero_rows == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     x=hnp.arrays(
         np.float32,
@@ -140,7 +140,7 @@ def test_engines_equal_the_reference(x, k, metric):
         assert_same(knn(x, k, metric=metric, engine=engine), reference)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 1000), scale=st.floats(1e-3, 1e3))
 def test_similarity_does_not_depend_on_row_length(seed, scale):
     rng = np.random.default_rng(seed)

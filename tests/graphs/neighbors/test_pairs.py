@@ -69,7 +69,7 @@ SMALL = hnp.arrays(
 
 
 @given(x=SMALL, data=st.data())
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_any_block_size_gives_what_the_reference_gives(x, data):
     k = data.draw(st.integers(1, len(x) - 1), label="k")
     size = data.draw(st.integers(1, len(x) + 1), label="block size")
@@ -80,7 +80,7 @@ def test_any_block_size_gives_what_the_reference_gives(x, data):
 
 
 @given(data=st.data(), seed=st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_rows_that_are_nearly_equal_duplicates_and_zeros(data, seed):
     """More of them than spare candidates: rows must be settled by measuring everything."""
     draw = np.random.default_rng(seed)

@@ -53,7 +53,7 @@ def test_sums_just_above_a_power_of_two_are_not_certified_wrongly(monkeypatch):
     assert knn(x, 1, engine="certified").indices.tolist() == expected.tolist()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10_000), st.integers(516, 580), st.integers(1, 4))
 def test_the_bound_holds_for_features_of_few_values(seed, filled, k):
     generator = np.random.default_rng(seed)

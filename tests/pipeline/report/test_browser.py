@@ -108,6 +108,27 @@ def test_play_goes_through_all_layers_to_the_last(opened):
     assert page.evaluate("window.seen") == ["0", "1", "2", "3", "4", "5", "6"]
 
 
+def test_a_slider_that_is_moved_stops_the_play(opened):
+    page = opened()
+    page.get_by_role("button", name="Play").press("Enter")
+    word = page.locator(".play .word")
+    assert word.text_content() == "Stop"
+    page.get_by_role("slider", name="Layer").press("ArrowRight")
+    assert word.text_content() == "Play"
+    page.wait_for_selector(".graph[data-layer='1']")
+    page.wait_for_timeout(1500)  # longer than a step of the play takes
+    assert page.evaluate("document.querySelector('.graph').dataset.layer") == "1"
+
+
+def test_a_prediction_that_is_no_class_of_the_data_has_a_number_and_is_grey(opened):
+    page = opened()
+    page.evaluate("() => { document.querySelector('.graph').view.data.predicted[0] = 99; }")
+    page.get_by_role("radio", name="prediction").check()
+    assert page.evaluate(COLOURS)[0] == "#8c8c8c"
+    text = page.evaluate("document.querySelector('.graph .plot').data[0].text[0]")
+    assert "predicted class 99" in text
+
+
 def test_colours_are_those_of_classes_predictions_and_communities(opened):
     page = opened()
     data = page.evaluate("document.querySelector('.graph').view.data")

@@ -1,25 +1,35 @@
 """What stands in the page. How it looks and moves is in test_browser.py."""
 
 import json
+import shutil
 from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
 
 import lxml.html
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from graphs.errors import RunError
 from graphs.snapshots import Snapshot
-from pipeline.options import Neighbours
+from graphs.tables import read_frame, write_table
+from pipeline.models import load_model
+from pipeline.options import Images, Neighbours, Network
 from pipeline.plan_command import plan_pruning
 from pipeline.pruning.options import Goal
 from pipeline.report import network
+from pipeline.report.classes import classes_section
 from pipeline.report.opening import open_folders
 from pipeline.report.section import PageTable, label
 from pipeline.report_command import write_report
+from pipeline.run import run_stages
 from pipeline.stage2_edges import build_edges
+from pipeline.stage3_communities import measure_graphs
 from pipeline.studies.compare import study_compare
 from pipeline.studies.similarity import study_similarity
+from pipeline.studies.untrained import Untrained, study_random
 
 
 def read(path):
@@ -33,6 +43,11 @@ def texts(page, section):
 def figure(page, key):
     """A figure as plotly gets it."""
     return json.loads(page.xpath(f"//script[@data-figure='{key}']")[0].text)
+
+
+def curve_of(path):
+    """The lines of the curve."""
+    return figure(read(path), "all-curve-curve")["data"]
 
 
 def graph(page):
@@ -141,10 +156,100 @@ def test_a_plan_and_a_study_come_into_the_page(run, tmp_path):
     study_similarity(run, out=tmp_path / "alike")
     study_compare(run, out=tmp_path / "compared")
     page = read(write_report(run, tmp_path / "alike", tmp_path / "compared"))
-    assert "The rule increment removes" in texts(page, "run-plan")
+    assert "By increment, " in texts(page, "run-plan")
     cka = figure(page, "run-similarity-linear-cka")["data"][0]["z"]
     np.testing.assert_allclose(np.diagonal(cka), 1, atol=1e-5)
     assert page.xpath("//section[contains(@id, 'study')]//img/@src")[0].startswith("data:image/png")
+
+
+def test_a_study_of_two_runs_is_shown_beside_them(run, tmp_path):
+    shutil.copytree(run, tmp_path / "other")
+    study = study_similarity(run, tmp_path / "other", out=tmp_path / "two")
+    page = read(write_report(run, study))
+    assert "CKA of the features is not part of a run" in texts(page, "run-similarity")
+    assert len(page.xpath("//section[@id='end-study-1']//img")) == 1
+
+
+def test_cka_of_other_layers_is_shown_on_its_own(run, tmp_path):
+    study = study_similarity(run, out=tmp_path / "alike")
+    path = study / "metrics" / "similarity.parquet"
+    pairs = read_frame(path, "similarity")
+    fewer = pairs[(pairs["layer_a_index"] > 0) & (pairs["layer_b_index"] > 0)]
+    write_table(fewer, path, "similarity")
+    page = read(write_report(run, study))
+    assert "CKA of the features is not part of a run" in texts(page, "run-similarity")
+    assert page.xpath("//section[@id='end-study-1']//img")
+
+
+def test_pictures_of_a_study_lie_on_paper_with_a_caption(run, tmp_path):
+    page = read(write_report(run, study_compare(run, out=tmp_path / "compared")))
+    (picture,) = page.xpath("//figure[@class='paper']")
+    assert picture.xpath("./figcaption")[0].text == "compare.png of compared"
+    assert picture.xpath(".//img/@alt")[0].startswith("compare.png of compared. ")
+
+
+def test_untrained_networks_lie_beside_the_curve(tmp_path):
+    network = Network(model="mlp", weights=str(tmp_path / "weights.pt"))
+    model = load_model("mlp", input_shape=(1, 8, 8), seed=7)
+    torch.save(model.state_dict(), network.weights)
+    how = {"network": network, "images": Images(samples=60, repeats=2)}
+    run = run_stages(tmp_path / "run", **how)
+    study = study_random(tmp_path / "random", **how, untrained=Untrained(seeds=3))
+    lines = {trace.get("name"): trace for trace in curve_of(write_report(run, study))}
+    layers = pd.read_parquet(study / "metrics" / "layers.parquet")
+    others = layers[layers["variant"] != "trained"]
+    mean = others.groupby("layer_index")["modularity"].mean()
+    np.testing.assert_allclose(lines["untrained"]["y"], mean)
+    rows = read(run / "report.html").xpath("//section[@id='all-curve']//tbody/tr")
+    assert [row[4].text for row in rows] == [f"{q:.3f}".replace("-", "−") for q in mean]
+    # with another k it is another question
+    build_edges(run, neighbours=Neighbours(k=5))
+    measure_graphs(run)
+    assert "untrained" not in {trace.get("name") for trace in curve_of(write_report(run, study))}
+
+
+def test_shuffled_labels_are_in_the_legend_once(made, run):
+    path = run / "metrics" / "layers.parquet"
+    layers = read_frame(path, "layers")
+    write_table(layers.drop(columns=layers.filter(like="modularity_null").columns), path, "layers")
+    traces = curve_of(write_report(run, made.run, made.run, out=run.parent / "three.html"))
+    shown = [one["showlegend"] for one in traces if one.get("name") == "labels shuffled"]
+    assert shown == [True, False]
+
+
+def test_the_folder_one_is_in_has_a_name(run, monkeypatch):
+    monkeypatch.chdir(run)
+    assert open_folders([Path(".")]).runs[0].name == "run"
+
+
+def test_commands_can_be_pasted(run):
+    run.rename(run.parent / "my run")
+    page = read(write_report(run.parent / "my run"))
+    folder = f"{run.parent}/my run"
+    assert f"stratagraph plan '{folder}'" in texts(page, "run-plan")
+    told = f"stratagraph study similarity '{folder}' --out '{folder}-similarity'"
+    assert told in texts(page, "run-similarity")
+
+
+def test_of_many_classes_pairs_without_a_link_have_no_row():
+    """Of more than 100 classes the table has only pairs that are linked: here, in no last layer."""
+    rows = [(0, "a", 0, 1, 0.2, 1.5), (0, "a", 0, 2, 0.1, 0.5), (1, "b", 0, 0, 1.0, 3.0)]
+    columns = ["layer_index", "layer", "class_a", "class_b", "observed", "excess"]
+    pairs = pd.DataFrame(rows, columns=columns).assign(variant="clean", repeat=0, z=-9.0)
+    for side in "ab":
+        pairs[f"class_{side}_name"] = pairs[f"class_{side}"].astype(str)
+    samples = pd.DataFrame({"label": [0, 1], "predicted": [0, 1]})
+    terms = pd.DataFrame(
+        {"layer_index": [0, 0, 1, 1], "class": [0, 1] * 2, "class_name": ["0", "1"] * 2}
+    )
+    item = SimpleNamespace(
+        classes=terms.assign(modularity_term=0.1),
+        depth=pd.DataFrame({"layer_index": [0, 1], "layer": ["a", "b"]}),
+        table=lambda name: {"class_pairs": pairs, "samples": samples}[name],
+    )
+    found = classes_section(item).figures[1]
+    assert found.table.rows == [["0 – 1", "1.500", "0.000"], ["0 – 2", "0.500", "0.000"]]
+    assert [len(row) for row in found.figure.data[0].z] == [2, 2]
 
 
 def test_runs_of_one_name_are_told_apart_and_share_one_curve_figure(made, run):
@@ -177,6 +282,14 @@ def test_large_graphs_are_thinned_with_a_note(run, monkeypatch):
     for layer in data["layers"]:
         assert set(layer["edges"]) <= set(range(20))
     assert len(data["layers"][-1]["edges"]) > 20  # neighbours of the last layer came along
+
+
+def test_a_thinned_layer_may_have_no_links(run, monkeypatch):
+    """Two samples that are linked in the last layer, and not in all layers before."""
+    monkeypatch.setattr(network, "SHOWN", 2)
+    edges = [layer["edges"] for layer in graph(read(write_report(run)))["layers"]]
+    assert edges[-1] == [0, 1]
+    assert [] in edges
 
 
 def test_a_run_that_changes_loses_its_page(run):

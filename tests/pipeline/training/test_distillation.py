@@ -20,7 +20,7 @@ def softmax(z):
     return e / e.sum(axis=1, keepdims=True)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 2**32 - 1),
     weight=st.floats(0, 1),
