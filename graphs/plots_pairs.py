@@ -44,7 +44,8 @@ def plot_class_pairs(
     require_one(class_pairs, "class_pairs", ["variant"])
     if curves.empty:
         raise TableError("the table class_pairs has no pair of different classes", "use two")
-    order = separation_table(class_pairs).head(shown)
+    table = separation_table(class_pairs)
+    order = table.head(shown)
     keys = ["class_a", "class_b"]  # classes may have one name
     excess, apart = (
         curves.pivot_table(index=keys, columns="layer_index", values=column).loc[
@@ -74,6 +75,10 @@ def plot_class_pairs(
     ax.set_xlabel(
         f"{ax.get_xlabel()}  (dot: apart, less than {APART:g} times chance and z < {SURE:g})"
     )
+    if len(order) < len(table):
+        ax.set_ylabel(f"{len(order)} of {len(table):,} pairs: those that come apart last")
+    else:
+        ax.set_ylabel("")
     return ax
 
 

@@ -154,10 +154,10 @@ class Run:
         entry = self.recorded(name)
         if not entry:
             number = STAGES.index(name) + 1
-            raise RunError(
-                f"{self.root} has no finished stage {number} ({name})",
-                f"run `stratagraph {name} --out {self.root}` first",
-            )
+            remedy = f"run `stratagraph {name} --out {self.root}` first"
+            if number == 1 and self._has_traces():
+                remedy = "repeat the command that began it: what is there is kept"
+            raise RunError(f"{self.root} has no finished stage {number} ({name})", remedy)
         return entry
 
     def recorded(self, name: Stage) -> dict[str, Any]:

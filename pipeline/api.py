@@ -181,7 +181,7 @@ def _as_images(data: ImageData | tuple[Any, Any]) -> ImageData:
     if isinstance(data, tuple) and len(data) == 2:
         return from_arrays(*data)
     raise DataError(
-        f"data is a {type(data).__name__}, not (images, labels)",
+        f"data of type {type(data).__name__} is not (images, labels)",
         "give two arrays, or what pipeline.data.load_data returns",
     )
 

@@ -42,7 +42,7 @@ def class_sentences(class_pairs: pd.DataFrame, samples: pd.DataFrame) -> list[st
         "half as often as by chance."
     ]
     if len(linked):
-        pairs = [f"{row.pair} ({row.excess_last:.1f} times chance)" for row in linked.itertuples()]
+        pairs = [f"{row.pair} ({_times(row.excess_last)} chance)" for row in linked.itertuples()]
         told.append(f"Not apart: {_listed(pairs)}.")
     if len(rest) > len(linked):
         told.append(
@@ -51,6 +51,11 @@ def class_sentences(class_pairs: pd.DataFrame, samples: pd.DataFrame) -> list[st
     if len(apart) and len(layers) > 1:
         told.append(_order(apart, layers[0]))
     return [*told, *_confused(table, confusion_pairs(samples))]
+
+
+def _times(excess: float) -> str:
+    """Write a multiple of chance: below 1 with digits that tell it from a half."""
+    return f"{excess:.2f} times" if excess < 1 else f"{excess:.1f} times"
 
 
 def _of(count: int, total: int) -> str:

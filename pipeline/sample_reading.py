@@ -7,6 +7,7 @@ from graphs.frames import require_columns
 from pipeline.console import plural
 
 LISTED = 3
+OFTEN = 0.5  # share of the node sets with a sample in which it never settles, to count
 
 
 def suspects(samples: pd.DataFrame) -> pd.DataFrame:
@@ -55,11 +56,15 @@ def sample_sentences(samples: pd.DataFrame) -> list[str]:
     found = suspects(samples)
     if found.empty:
         return ["Every sample settles: most of its links lead to its class in the end."]
-    share = len(found) / len(samples)
+    # repeats may draw a sample again, among other neighbours
+    drawn = samples.groupby("sample")["suspect"].mean()
+    count, draws = int((drawn >= OFTEN).sum()), len(samples) > len(drawn)
     told = [
-        f"{len(found):,} of {plural(len(samples), 'sample')} ({share:.0%}) never settle: in the "
-        "last layer most of their links lead to other classes."
+        f"{count:,} of {plural(len(drawn), 'sample')} ({count / len(drawn):.0%}) never settle"
+        f"{' in half or more of the node sets that they are in' if draws else ''}: in the last "
+        "layer most of their links lead to other classes."
     ]
+    found = found.drop_duplicates("sample")
     first = found.loc[found["neighbor_label"].notna() & (found["neighbor_label"] != found["label"])]
     named = [
         f"{row.sample} ({row.label_name}, neighbours {row.neighbor_label_name})"

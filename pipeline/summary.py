@@ -137,9 +137,9 @@ def _steps(values: NDArray[np.float64], names: list[str]) -> list[str]:
     """Tell steps that add little from those at which Q falls."""
     steps = np.diff(values)
     fallen = [names[at] for at in drops(values, tolerance=FLAT)]
-    slow = [name for name, step in zip(names[1:], steps, strict=True) if -FLAT <= step < FLAT]
+    slow = [name for name, step in zip(names[1:], steps, strict=True) if step < FLAT]
     told = []
-    if len(slow) + len(fallen) == len(steps):
+    if len(slow) == len(steps):
         told.append(f"no single step gains {FLAT} or more")
     elif slow:
         verb = "gains" if len(slow) == 1 else "gain"

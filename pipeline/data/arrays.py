@@ -89,7 +89,7 @@ def build_array_source(
     labels = y.reshape(-1) if y.ndim == 2 and y.shape[1] == 1 else y
     if x.ndim < 1 or len(x) != labels.size:
         raise DataError(
-            f"{where} has images of shape {x.shape} and {labels.size} labels",
+            f"{where}: images of shape {x.shape}, labels of shape {y.shape}",
             "give one label an image",
         )
     checked = check_labels(labels, where)

@@ -109,7 +109,7 @@ def meet_budget(
         if budget.value > len(order):
             raise PlanError(
                 f"--remove {budget.value:g} cannot be met: {len(order)} layers can go",
-                f"give {len(order)} or fewer",
+                f"give {len(order)} or fewer; one stays in every stage",
             )
         return list(order[: int(budget.value)])
     closest = left(order)

@@ -81,7 +81,11 @@ def _half(subject: Subject) -> Budget:
         subject.parts, np.zeros(len(subject.parts)), find_stages(subject.parts)
     )
     count = max(1, len(order) // 2)
-    log.info("no budget: each removes %d of the %d layers that can go", count, len(order))
+    log.info(
+        "no budget: each removes %d of the %d layers that can go, as one stays in every stage",
+        count,
+        len(order),
+    )
     return Budget(quantity="layers", value=count)
 
 

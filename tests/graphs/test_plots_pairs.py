@@ -47,6 +47,7 @@ def test_only_some_of_many_pairs_are_shown():
     names = tuple(f"c{i}" for i in range(8))
     excess = [[1 + pair / 100] for pair in range(28)]
     ax = plot_class_pairs(pair_table(excess, names=names), shown=5)
+    assert ax.get_ylabel().startswith("5 of ")
     assert ax.collections[0].get_array().size == 5
     assert ax.get_yticklabels()[0].get_text() == "c6 and c7"
 

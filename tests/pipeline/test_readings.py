@@ -88,7 +88,7 @@ def test_classes_that_separate_late_and_never():
     assert class_sentences(pairs, samples) == [
         "2 of 3 pairs of classes are apart in the last layer, block2: linked less than half as "
         "often as by chance.",
-        "Not apart: cat and dog (0.9 times chance).",
+        "Not apart: cat and dog (0.90 times chance).",
         "Cat and owl separate only at block2; dog and owl already at block1.",
         "The network confuses most often cat and dog (2), dog and owl (1); rank correlation with "
         "the links 0.50.",
@@ -148,3 +148,15 @@ def test_suspects_are_ranked_and_named():
     assert sample_sentences(FINE) == [
         "Every sample settles: most of its links lead to its class in the end."
     ]
+
+
+def test_a_sample_of_several_node_sets_counts_once():
+    twice, once = [0, 1, 1, 0.9, True], [1, 1, 1, -1.0, False]
+    first, second = sample_table(twice, once), sample_table(twice, [1, 0, 0, 0.2, True])
+    samples = pd.concat([first, second.assign(repeat=1)], ignore_index=True)
+    told = sample_sentences(samples)
+    # sample 100 in both sets, 101 in one of two
+    assert told[0].startswith("2 of 2 samples (100%) never settle in half or more of the node sets")
+    assert told[1].count("100 (") == 1
+    samples.loc[samples["sample"] == 101, "suspect"] = False
+    assert sample_sentences(samples)[0].startswith("1 of 2 samples (50%)")
