@@ -1,5 +1,7 @@
 """Figures of lesions: what a network loses without each of its modules."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -54,48 +56,41 @@ def plot_lesions(lesions: pd.DataFrame, ax: Axes | None = None) -> Axes:
     step = table["layer_index"].rank(method="dense").to_numpy() - 1
     places = np.arange(len(table)) + step  # a gap between layers
     lost = 100 * table["lost"].to_numpy()
-    ax.bar(places, lost, width=0.8, color=[COLOURS[kind] for kind in table["kind"]])
     low, high = (
         100 * (table["intact"] - table[name]).to_numpy() for name in ("random_high", "random_low")
     )
+    ax.bar(places, lost, width=0.8, color=[COLOURS[kind] for kind in table["kind"]])
     ax.vlines(places, low, high, color="black", linewidth=1.5)
     ax.plot(places, (low + high) / 2, "_", color="black", markersize=5)
     ax.axhline(0, color="0.4", linewidth=0.8)
-    top = max(lost.max(), high.max(), 1.0)
+    ax.set_ylim(top=1.1 * max(lost.max(), high.max(), 1.0))
     for place, size, height in zip(places, table["size"], np.maximum(lost, high), strict=True):
-        ax.annotate(
-            f"{size}",
-            (place, max(height, 0)),
-            xytext=(0, 3),
-            textcoords="offset points",
-            ha="center",
-            fontsize="x-small",
-            color="0.4",
-        )
-    ax.set_ylim(top=top * 1.1)
+        _write(ax, size, (place, max(height, 0)), 3, fontsize="x-small", color="0.4")
     ax.set_xticks(places, [str(number) for number in table["module"]], fontsize="small")
     for number, layer in enumerate(table["layer"].unique()):
-        middle = places[step == number].mean()
-        ax.annotate(
-            str(layer),
-            (middle, 0),
-            xycoords=("data", "axes fraction"),
-            xytext=(0, -20),
-            textcoords="offset points",
-            ha="center",
-            va="top",
-        )
+        below = {"xycoords": ("data", "axes fraction"), "va": "top"}
+        _write(ax, layer, (places[step == number].mean(), 0), -20, **below)
     ax.set_xlabel("cluster, by layer; above the bars: neurons", labelpad=20)
     ax.set_ylabel("points of accuracy lost")
-    present = [kind for kind in COLOURS if kind in set(table["kind"])]
-    handles: list[Patch | Line2D] = [Patch(color=COLOURS[kind], label=kind) for kind in present]
+    _explain_kinds(ax, set(table["kind"]))
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.tick_params(axis="x", length=0)
+    return ax
+
+
+def _write(ax: Axes, text: object, place: tuple[float, float], up: int, **looks: Any) -> None:
+    """Write a text so many points above a place."""
+    ax.annotate(str(text), place, xytext=(0, up), textcoords="offset points", ha="center", **looks)
+
+
+def _explain_kinds(ax: Axes, present: set[str]) -> None:
+    handles: list[Patch | Line2D] = [
+        Patch(color=color, label=kind) for kind, color in COLOURS.items() if kind in present
+    ]
     handles.append(Line2D([], [], color="black", linewidth=1.5, label="random sets"))
     ax.legend(
         handles=handles, frameon=False, fontsize="small", loc="upper left", bbox_to_anchor=(1, 1)
     )
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.tick_params(axis="x", length=0)
-    return ax
 
 
 def lesions_size(lesions: pd.DataFrame) -> tuple[float, float]:

@@ -177,14 +177,14 @@ def find_published(
 
 
 def find_nearest(
-    path: Path, *, model: str, dataset: str, data: str | Path | None, figure: str
-) -> Published:
+    path: Path | None, *, model: str, dataset: str, data: str | Path | None, figure: str
+) -> Published | None:
     """Look for the published rows of a network, or of the one that is nearest to it.
 
     Parameters
     ----------
-    path : Path
-        CSV of published curves.
+    path : Path or None
+        CSV of published curves; None gives None.
     model, dataset, data
         As the options name them.
     figure : str
@@ -195,6 +195,8 @@ def find_nearest(
     TableError
         When the file cannot be read or has no such rows.
     """
+    if path is None:
+        return None
     found = nearest_published(path, model=model, datasets=_data_names(dataset, data), figure=figure)
     if not found.same:
         log.warning(

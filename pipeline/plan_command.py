@@ -75,7 +75,7 @@ def plan_pruning(
         When the choice makes no sense, a budget cannot be met, or nothing would go.
     """
     alone, goal = alone or Alone(), goal or Goal()
-    check_options(run, alone, goal)
+    check_options(run, alone, goal, draws=draws, seed=seed)
     if goal.budgets() and goal.criterion is None:
         goal = replace(goal, criterion="modularity")
     path = out or (resolve_folder(run) / NAME if run else Path(NAME))

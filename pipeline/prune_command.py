@@ -1,5 +1,6 @@
 """`stratagraph prune`: from a plan to the smaller network, tuned, measured and exported."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,17 @@ from pipeline.models import load_model
 from pipeline.options import Flag, Work, brings_weights, channels_for
 from pipeline.pruning.exported import Exported, export_onnx, export_program, require_onnx
 from pipeline.pruning.folder import PruneFolder
-from pipeline.pruning.plan import Plan, read_plan
+from pipeline.pruning.one_by_one import (
+    cut_one_by_one,
+    planned_scores,
+    require_steps,
+    sampling_of,
+)
+from pipeline.pruning.plan import Plan, follow_plan, read_plan
 from pipeline.pruning.report import lay_out, read_result
 from pipeline.pruning.saved import describe_cut, save_network
 from pipeline.pruning.states import make_table
-from pipeline.pruning.steps import Scene, cut_at_once, cut_one_by_one, take_steps
+from pipeline.pruning.steps import Scene, take_steps
 from pipeline.pruning.surgery import Pruned
 from pipeline.pruning.tuning import Distillation, Tuning, teacher_of
 from pipeline.training.checkpoints import digest_state
@@ -92,7 +99,8 @@ def prune_network(
     distillation
         Whether it also learns from the original.
     iterative
-        Remove one layer, tune, measure, and so on, those of the lowest score first.
+        Remove the layer of the lowest score, tune, score the others again by the plan's criterion,
+        and so on, until the plan's budget is met, or as many layers are gone as it removes.
     export
         Also write ONNX (extra `onnx`) and `torch.export` files, run once and compared.
     device
@@ -118,21 +126,25 @@ def prune_network(
     require_writable(out)
     scene = open_scene(
         chosen,
+        open_splits(chosen.dataset, images or OtherImages(), model=chosen.model),
         weights=weights or chosen.weights,
-        images=images or OtherImages(),
         tuning=(tuning or Tuning()).decided(),
         distillation=distillation or Distillation(),
         device=resolve_device(device),
         progress=work.progress,
     )
-    cuts = cut_one_by_one(scene) if iterative else cut_at_once(scene)
+    if iterative:
+        require_steps(chosen)
+    whole = follow_plan(scene.original, chosen, seed=scene.tuning.seed)  # also: whether it fits
     identity = _identify(scene, distillation or Distillation(), iterative=iterative)
     folder = PruneFolder(out, identity, force=work.force)
     if folder.finished:
         log.info("%s is done; what is there is shown (--force begins anew)", out)
-    table = make_table(take_steps(scene, folder, cuts))
+    cuts: Iterable[Pruned] = cut_one_by_one(scene, folder) if iterative else [whole]
+    rows, smaller = take_steps(scene, folder, cuts, numbered=iterative)
+    table = make_table(rows)
     write_table(table, folder.table, "prune")
-    _save(scene, folder, cuts[-1])
+    _save(scene, folder, smaller)
     sentence = read_result(table)
     text = f"\n{lay_out(table)}\n\n{fill(sentence)}\n"
     show_table("prune", text, rows=table.to_dict("records"), reading=sentence)
@@ -150,29 +162,52 @@ def prune_network(
     return out
 
 
-def open_scene(
-    plan: Plan,
-    *,
-    weights: str,
-    images: OtherImages,
-    tuning: Tuning,
-    distillation: Distillation,
-    device: torch.device,
-    progress: bool,
-) -> Scene:
-    """Open the network and the images that a plan names, or others in their place.
+def open_splits(
+    own: Mapping[str, Any], images: OtherImages, *, model: str
+) -> tuple[ImageData, ImageData]:
+    """Open training and test images.
+
+    Parameters
+    ----------
+    own : mapping
+        What a plan or a run says of its images, as options.
+    images : OtherImages
+        Others in their place.
+    model : str
+        The network that they are for.
 
     Raises
     ------
-    PlanError, DataError, ModelError, WeightsError
-        When they cannot be used, or do not fit the plan.
+    PlanError, DataError
+        When none are named, or they cannot be used.
     """
-    train_data, test_data = (_open_images(plan, images, split) for split in ("train", "test"))
+    train_data, test_data = (_open(own, images, split, model) for split in ("train", "test"))
     if train_data.source.digest() == test_data.source.digest():
         raise DataError(
             "training and test images are the same: the accuracy would mean nothing",
             "give --data a folder with both splits (train.parquet and test.parquet)",
         )
+    return train_data, test_data
+
+
+def open_scene(
+    plan: Plan,
+    splits: tuple[ImageData, ImageData],
+    *,
+    weights: str,
+    tuning: Tuning,
+    distillation: Distillation,
+    device: torch.device,
+    progress: bool,
+) -> Scene:
+    """Open the network of a plan beside the images.
+
+    Raises
+    ------
+    PlanError, ModelError, WeightsError
+        When it cannot be used, or the images do not fit the plan.
+    """
+    train_data, test_data = splits
     if list(test_data.input_shape) != list(plan.input_shape):
         raise PlanError(
             f"the plan is for images of shape {tuple(plan.input_shape)}, these are "
@@ -200,8 +235,7 @@ def open_scene(
     )
 
 
-def _open_images(plan: Plan, images: OtherImages, split: str) -> ImageData:
-    own = plan.dataset
+def _open(own: Mapping[str, Any], images: OtherImages, split: str, model: str) -> ImageData:
     given = {f.name: getattr(images, f.name) for f in fields(images)}
     named = {key: own.get(key) if value is None else value for key, value in given.items()}
     if images.dataset is not None and images.dataset != own.get("dataset"):
@@ -215,7 +249,7 @@ def _open_images(plan: Plan, images: OtherImages, split: str) -> ImageData:
         path=named["data"],
         split=split,
         normalize=named["normalize"] or "auto",
-        channels=channels_for(plan.model),
+        channels=channels_for(model),
         size=named["image_size"],
     )
 
@@ -230,9 +264,19 @@ def _identify(scene: Scene, distillation: Distillation, *, iterative: bool) -> d
         "training images": scene.train_data.digest(),
         "test images": scene.test_data.digest(),
         "iterative": iterative,
+        **(_identify_choices(plan) if iterative else {}),
         **{key: value for key, value in scene.tuning.as_dict().items() if key != "milestones"},
         "milestones": ",".join(map(str, scene.tuning.milestones)),
         **(asdict(distillation) if distillation.distill is not None else {}),
+    }
+
+
+def _identify_choices(plan: Plan) -> dict[str, Any]:
+    """Return what the choice of a layer depends on."""
+    return {
+        "scores": digest_json([plan.rule, planned_scores(plan)]),
+        "budget": digest_json(plan.settings),
+        **{f"scoring {name}": value for name, value in sampling_of(plan).items()},
     }
 
 

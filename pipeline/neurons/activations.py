@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pipeline.data import ImageData
 from pipeline.hooks import capture
+from pipeline.neurons.channel_flow import width_of
 from pipeline.training.batches import Batches
 from pipeline.training.evaluation import fit_model
 
@@ -21,7 +22,6 @@ def neuron_activations(
     layers: Sequence[str],
     *,
     samples: int = 5000,
-    rectify: bool = False,
     seed: int = 0,
     device: torch.device | None = None,
 ) -> dict[str, NDArray[np.float32]]:
@@ -37,9 +37,6 @@ def neuron_activations(
         Names of linear or convolutional layers. A channel's map becomes its mean absolute value.
     samples : int
         Images to draw, at most all.
-    rectify : bool
-        Take what a ReLU makes of the outputs (Filan et al. 2021) instead of the outputs themselves
-        (Hod et al. 2021).
     seed : int
         Of the drawing.
     device : torch.device, optional
@@ -48,7 +45,7 @@ def neuron_activations(
     Returns
     -------
     dict of str to ndarray of float32, shape (samples, units)
-        In the order of `layers`.
+        In the order of `layers`: what comes before the activation function (Hod et al. 2021).
 
     Raises
     ------
@@ -62,12 +59,15 @@ def neuron_activations(
     generator = np.random.default_rng(seed)
     chosen = np.sort(generator.permutation(len(data))[:samples])
     batches = Batches.of(data, place)
+    modules = dict(model.named_modules())
     found: dict[str, list[Tensor]] = {name: [] for name in layers}
     with capture(model, list(layers)) as captured:
         for images, _ in batches.iterate(torch.from_numpy(chosen), BATCH):
             model(images.contiguous(memory_format=memory_format))
             for name in layers:
-                output = captured.outputs[name]
-                output = output.clamp(min=0) if rectify else output
-                found[name].append(output if output.ndim == 2 else output.flatten(2).abs().mean(2))
+                output, module = captured.outputs[name], modules[name]
+                if not isinstance(module, nn.Linear):
+                    maps = output.reshape(len(output), width_of(module), -1)
+                    output = maps.abs().mean(dim=2)
+                found[name].append(output)
     return {name: torch.cat(parts).cpu().numpy() for name, parts in found.items()}

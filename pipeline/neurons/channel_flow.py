@@ -12,61 +12,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from graphs.errors import LayerError
+from pipeline.neurons.channels import INPUT, Branch, Flow, carry, channels, shape_of
 from pipeline.tracing import Trace
-
-INPUT = -1
-"""The layer number of the network's input."""
-
-# Steps that leave every channel where it is, by the beginning of their names in autograd.
-_KEEPING = (
-    "Relu", "LeakyRelu", "PreluKernel", "Prelu", "Hardtanh", "Clamp", "Threshold", "Elu", "Celu",
-    "Selu", "Gelu", "Silu", "Mish", "Sigmoid", "Hardsigmoid", "Hardswish", "Tanh", "Softplus",
-    "LogSoftmax", "Softmax", "MaxPool", "AvgPool", "AdaptiveAvgPool", "AdaptiveMaxPool",
-    "MkldnnAdaptiveAvgPool", "MkldnnMaxPool", "Upsample", "ReflectionPad", "ReplicationPad",
-    "Clone", "Alias", "ToCopy", "NativeDropout", "Neg",
-)  # fmt: skip
-_RESHAPING = (
-    "View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Mean", "Sum", "Amax"
-)  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Branch:
-    """One way on which neurons reach a place.
-
-    Attributes
-    ----------
-    layer, unit : ndarray of int64, shape (c,)
-        The neuron behind each channel: its layer (`INPUT`, or a position among the weight layers;
-        -2 for padding) and its number there.
-    scale : ndarray of float64, shape (c,)
-        What batch normalisation multiplied it with on the way.
-    """
-
-    layer: NDArray[np.int64]
-    unit: NDArray[np.int64]
-    scale: NDArray[np.float64]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Flow:
-    """What lies at one place of the computation.
-
-    Attributes
-    ----------
-    branches : tuple of Branch
-        More than one where layers are added.
-    spread : int
-        Neighbouring features that belong to one channel: 1, or the positions of a flattened map.
-    """
-
-    branches: tuple[Branch, ...]
-    spread: int = 1
-
-    @property
-    def features(self) -> int:
-        """Features a sample, or channels of a map."""
-        return len(self.branches[0].unit) * self.spread
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,12 +161,12 @@ class _Walk:
         return self._known[node]
 
     def _work_out(self, node: Node) -> Flow | None:
-        shape = _shape(node)
+        shape = shape_of(node)
         if node in self.inputs:
-            return _channels(INPUT, shape[1])
+            return channels(INPUT, shape[1])
         if node in self.layers:
             index = self.layers[node]
-            return _channels(index, width_of(self.trace.modules[self.names[index]]))
+            return channels(index, width_of(self.trace.modules[self.names[index]]))
         parents = [parent for parent, _ in node.next_functions if parent is not None]
         flows = [(parent, flow) for parent in parents if (flow := self.follow(parent)) is not None]
         if not flows:
@@ -228,7 +175,7 @@ class _Walk:
             return self._normalize(node, *flows[0])
         self.raw.update(self.names[self.layers[p]] for p, _ in flows if p in self.layers)
         step = node.name().rstrip("0123456789").removesuffix("Backward")
-        found = _apply(step, node, [flow for _, flow in flows], flows[0][0])
+        found = carry(step, node, [flow for _, flow in flows], parent=flows[0][0])
         if found is None or len(shape) < 2 or found.features != shape[1]:
             raise LayerError(
                 f"the step {step} between the layers of {type(self.trace.modules['']).__name__} "
@@ -254,114 +201,6 @@ class _Walk:
                 Branch(layer=b.layer, unit=b.unit, scale=b.scale * scale) for b in flow.branches
             )
         )
-
-
-def _channels(layer: int, count: int) -> Flow:
-    unit = np.arange(count, dtype=np.int64)
-    return Flow(branches=(Branch(layer=np.full(count, layer), unit=unit, scale=np.ones(count)),))
-
-
-def _shape(node: Node) -> tuple[int, ...]:
-    return tuple(node._input_metadata[0].shape)
-
-
-def _apply(step: str, node: Any, flows: list[Flow], parent: Node) -> Flow | None:
-    """Carry channels through one step; None for a step that mixes them."""
-    if step in ("Add", "Sub"):
-        return _added(flows)
-    if step == "Cat":
-        return _concatenated(flows) if _dim(node._saved_dim, node) == 1 else None
-    if len(flows) != 1:
-        return None
-    (flow,) = flows
-    if step == "ConstantPadNd":
-        return _padded(flow, node._saved_pad, ndim=len(_shape(node)))
-    if step == "Slice":
-        return _sliced(flow, node)
-    if step.startswith(_RESHAPING):
-        return _reshaped(flow, _shape(parent), _shape(node))
-    return flow if step.startswith(_KEEPING) else None
-
-
-def _dim(dim: int, node: Node) -> int:
-    # autograd keeps negative numbers as unsigned ones
-    return dim if dim < len(_shape(node)) else dim - 2**64 + len(_shape(node))
-
-
-def _added(flows: list[Flow]) -> Flow | None:
-    same = len({(flow.features, flow.spread) for flow in flows}) == 1
-    branches = tuple(branch for flow in flows for branch in flow.branches)
-    return Flow(branches=branches, spread=flows[0].spread) if same else None
-
-
-def _concatenated(flows: list[Flow]) -> Flow | None:
-    """Join channels; where some parts have more branches than others, the rest is padding."""
-    if len({flow.spread for flow in flows}) != 1:
-        return None
-    branches = []
-    for index in range(max(len(flow.branches) for flow in flows)):
-        parts = [
-            flow.branches[index]
-            if index < len(flow.branches)
-            else _padding(len(flow.branches[0].unit))
-            for flow in flows
-        ]
-        branches.append(_join(parts))
-    return Flow(branches=tuple(branches), spread=flows[0].spread)
-
-
-def _join(parts: list[Branch]) -> Branch:
-    return Branch(
-        layer=np.concatenate([part.layer for part in parts]),
-        unit=np.concatenate([part.unit for part in parts]),
-        scale=np.concatenate([part.scale for part in parts]),
-    )
-
-
-def _padding(count: int) -> Branch:
-    nothing = np.full(count, -2, dtype=np.int64)
-    return Branch(layer=nothing, unit=nothing, scale=np.ones(count))
-
-
-def _padded(flow: Flow, pad: tuple[int, ...], *, ndim: int) -> Flow | None:
-    """Follow torch's padding, which counts dimensions from the last."""
-    position = 2 * (ndim - 2)
-    before, after = pad[position : position + 2] if len(pad) > position else (0, 0)
-    if before == after == 0:
-        return flow
-    if flow.spread > 1 or min(before, after) < 0 or any(pad[position + 2 :]):
-        return None
-    return Flow(
-        branches=tuple(_join([_padding(before), b, _padding(after)]) for b in flow.branches)
-    )
-
-
-def _sliced(flow: Flow, node: Any) -> Flow | None:
-    if _dim(node._saved_dim, node) != 1:
-        return flow
-    if flow.spread > 1:
-        return None
-    chosen = slice(node._saved_start, node._saved_end, node._saved_step)
-    return Flow(
-        branches=tuple(
-            Branch(layer=b.layer[chosen], unit=b.unit[chosen], scale=b.scale[chosen])
-            for b in flow.branches
-        )
-    )
-
-
-def _reshaped(flow: Flow, before: tuple[int, ...], after: tuple[int, ...]) -> Flow | None:
-    """Flatten maps, or drop positions; channels must stay the second dimension."""
-    if len(after) < 2 or after[0] != before[0]:
-        return None
-    if after[1] == before[1] == flow.features:
-        return flow
-    positions = int(np.prod(before[2:]))
-    if flow.spread != 1 or after[1] != before[1] * positions or any(n != 1 for n in after[2:]):
-        return None
-    if all((branch.layer == INPUT).all() for branch in flow.branches):
-        return _channels(INPUT, after[1])  # pixels, not colours
-    return Flow(branches=flow.branches, spread=positions)
 
 
 def _is_batch_norm(module: nn.Module) -> bool:

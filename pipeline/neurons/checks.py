@@ -1,7 +1,8 @@
 """`stratagraph neurons check`: figures of Filan et al. beside what comes out here.
 
-Checks 1 to 5 need no training (`checks_untrained`); the others train networks
-(`checks_trained`). Each is a function from `CheckSetting` to findings, in `CHECKS`.
+Checks 1 to 5 and 14 need no training (`checks_untrained`); the others train networks
+(`trained_networks`) and measure them (`checks_trained`). Each is a function from `CheckSetting` to
+findings, in `CHECKS`.
 """
 
 import sys
@@ -74,7 +75,7 @@ CHECKS: Final[dict[int, tuple[str, str]]] = {
     11: ("pipeline.neurons.checks_trained:order", "what lowers the n-cut"),
     12: ("pipeline.neurons.checks_trained:accuracies", "accuracies"),
     13: ("pipeline.neurons.checks_trained:lesions", "lesions"),
-    14: ("pipeline.neurons.checks_trained:gradient", "gradient of the eigenvalues"),
+    14: ("pipeline.neurons.checks_untrained:gradient", "gradient of the eigenvalues"),
     15: ("pipeline.neurons.checks_trained:regularized", "clusterability penalty"),
     16: ("pipeline.neurons.checks_trained:clusterable_trained", "clusterable, trained"),
     17: ("pipeline.neurons.checks_trained:halves", "halves of images"),
@@ -110,6 +111,8 @@ def check_neurons(
         Processes that shuffle.
     """
     chosen = _chosen(numbers)
+    if networks < 1:
+        raise StratagraphError(f"--networks {networks} measures nothing", "give at least 1")
     setting = CheckSetting(
         out=out, data=data_folder(data), networks=networks, shuffles=shuffles, workers=workers
     )

@@ -1,182 +1,21 @@
 """Checks of trained networks: MNIST and Fashion-MNIST, pruned and not, and what lesions cost."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
-from graphs.eigenvalues import laplacian_eigenvalues
-from graphs.errors import DataError
-from graphs.files import digest_file, digest_json
 from graphs.lesions import summarize_lesions
-from graphs.neuron_graph import NeuronGraph
-from graphs.spectral import normalized_cut, spectral_partition
 from graphs.tables import read_frame
-from graphs.weight_shuffles import NullName, NullTest, compare_with_null
-from pipeline.console import log
-from pipeline.data import load_data
-from pipeline.models import load_model
-from pipeline.models.weights import read_content
+from graphs.weight_shuffles import NULLS, NullName
 from pipeline.neurons.checks import CheckSetting, Finding
 from pipeline.neurons.lesion_command import lesion_neurons
-from pipeline.neurons.mixtures import Mixture, mix
-from pipeline.neurons.recipe import NeuronRecipe
-from pipeline.neurons.shuffles import shuffle_graph
-from pipeline.neurons.training import (
-    HISTORY,
-    PRUNED,
-    UNPRUNED,
-    NeuronTraining,
-    train_neurons,
+from pipeline.neurons.trained_networks import (
+    CLUSTERS,
+    CONDITIONS,
+    Measured,
+    measure,
+    train_condition,
 )
-from pipeline.neurons.weight_graph import neuron_graph
-
-CLUSTERS = 12
-BOTH: tuple[NullName, ...] = ("layer", "layer_nonzero")
-ALL: tuple[NullName, ...] = (*BOTH, "degree")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Condition:
-    """How the networks of one name are trained."""
-
-    dataset: str = "mnist"
-    mixture: Mixture = "none"
-    model: str = "mlp-256-256-256-256"
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-
-_SMALL = {"epochs": 10, "pruning_epochs": 10}
-CONDITIONS = {
-    "mnist": Condition(),
-    "mnist-dropout": Condition(options={"dropout": 0.5}),
-    "fashion": Condition(dataset="fashion-mnist"),
-    "fashion-dropout": Condition(dataset="fashion-mnist", options={"dropout": 0.5}),
-    "mnist-l1": Condition(options={"l1": 5e-5}),
-    "mnist-init": Condition(options={"initial": "clusterable"}),
-    "mnist-halves-same": Condition(mixture="halves-same"),
-    "mnist-halves-diff": Condition(mixture="halves-diff"),
-    "small": Condition(mixture="small", model="mlp-64-64-64", options=_SMALL),
-    "small-rescale": Condition(
-        mixture="small", model="mlp-64-64-64", options={**_SMALL, "rescale": True}
-    ),
-    "small-gradient": Condition(
-        mixture="small",
-        model="mlp-64-64-64",
-        options={**_SMALL, "rescale": True, "clusterability": 0.1},
-    ),
-    "small-halfgradient": Condition(
-        mixture="small",
-        model="mlp-64-64-64",
-        options={**_SMALL, "rescale": True, "clusterability": 0.05},
-    ),
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """One network: its n-cut and how that stands to its shuffles."""
-
-    ncut: float
-    nulls: Mapping[NullName, NullTest]
-
-
-def train_condition(setting: CheckSetting, name: str, seed: int) -> NeuronTraining:
-    """Train a network of a condition, unless that is done.
-
-    Raises
-    ------
-    DataError
-        When there is no folder with the images.
-    """
-    if setting.data is None:
-        raise DataError(
-            "checks from 6 on but 14 need MNIST and Fashion-MNIST",
-            "name the folder with --data or STRATAGRAPH_DATA",
-        )
-    condition = CONDITIONS[name]
-    recipe, out = NeuronRecipe(seed=seed, **condition.options), setting.out / f"{name}-s{seed}"
-    if done := _finished(out, recipe):
-        return done
-    images = {
-        split: mix(
-            load_data(condition.dataset, path=setting.data, split=split, normalize="none"),
-            condition.mixture,
-        )
-        for split in ("train", "test")
-    }
-    shape = images["train"].input_shape
-    log.info("network %s, seed %d", name, seed)
-    return train_neurons(
-        load_model(condition.model, classes=10, input_shape=shape),
-        images["train"],
-        images["test"],
-        out=out,
-        recipe=recipe,
-        architecture={"model": condition.model, "classes": 10, "input_shape": shape},
-        progress=True,
-    )
-
-
-def _finished(out: Path, recipe: NeuronRecipe) -> NeuronTraining | None:
-    """Return a training that is done, without a look at the images."""
-    pruned = out / PRUNED
-    if not pruned.exists() or read_content(pruned)["recipe"] != recipe.as_dict():
-        return None
-    history = pd.read_csv(out / HISTORY)
-    return NeuronTraining(
-        unpruned=out / UNPRUNED, pruned=pruned, history=history, resumed_from=len(history)
-    )
-
-
-def graph_of(setting: CheckSetting, name: str, seed: int, *, pruned: bool) -> NeuronGraph:
-    """Return the graph of a trained network."""
-    trained = train_condition(setting, name, seed)
-    side = 7 if CONDITIONS[name].mixture == "small" else 28
-    weights = trained.pruned if pruned else trained.unpruned
-    shape = (1, side, side)
-    model = load_model(CONDITIONS[name].model, weights=weights, classes=10, input_shape=shape)
-    return neuron_graph(model, shape)
-
-
-def measure(
-    setting: CheckSetting,
-    name: str,
-    seed: int,
-    *,
-    pruned: bool,
-    nulls: Sequence[NullName] = (),
-    clusters: int = CLUSTERS,
-) -> Measured:
-    """Cluster a trained network and its shuffles."""
-    graph = graph_of(setting, name, seed, pruned=pruned)
-    value = normalized_cut(graph.adjacency, spectral_partition(graph.adjacency, clusters, seed=0))
-    folder = setting.out / f"{name}-s{seed}"
-    state = "pruned" if pruned else "unpruned"
-    tests: dict[NullName, NullTest] = {}
-    if nulls:
-        identity = digest_json([digest_file(folder / f"{state}.pt"), clusters])
-        table = shuffle_graph(
-            graph,
-            nulls=nulls,
-            clusters=clusters,
-            shuffles=setting.shuffles,
-            seed=0,
-            workers=setting.workers,
-            parts=folder / f"shuffles-{state}-{clusters}",
-            identity=identity,
-            show=True,
-        )
-        tests = {
-            null: compare_with_null(value, table.loc[table["null"] == null, "ncut"].to_numpy())
-            for null in nulls
-        }
-    return Measured(ncut=value, nulls=tests)
 
 
 def unpruned(setting: CheckSetting) -> Iterator[Finding]:
@@ -189,21 +28,21 @@ def unpruned(setting: CheckSetting) -> Iterator[Finding]:
 def pruned_mnist(setting: CheckSetting) -> Iterator[Finding]:
     """Check 7: MNIST after pruning."""
     expected = {"": 8.95, "layer": 9.18, "layer_nonzero": 9.08}
-    yield _condition(setting, "mnist", pruned=True, nulls=ALL, expected=expected)
+    yield _condition(setting, "mnist", pruned=True, nulls=NULLS, expected=expected)
 
 
 def dropout(setting: CheckSetting) -> Iterator[Finding]:
     """Check 8: the same with dropout."""
     expected = {"": 8.35, "layer": 9.25, "layer_nonzero": 8.59}
-    yield _condition(setting, "mnist-dropout", pruned=True, nulls=ALL, expected=expected)
+    yield _condition(setting, "mnist-dropout", pruned=True, nulls=NULLS, expected=expected)
 
 
 def fashion(setting: CheckSetting) -> Iterator[Finding]:
     """Check 9: Fashion-MNIST, without and with dropout."""
     plain = {"": 8.65, "layer": 9.03, "layer_nonzero": 8.83}
-    yield _condition(setting, "fashion", pruned=True, nulls=ALL, expected=plain)
+    yield _condition(setting, "fashion", pruned=True, nulls=NULLS, expected=plain)
     dropped = {"": 8.1, "layer": 9.13, "layer_nonzero": 8.44}
-    yield _condition(setting, "fashion-dropout", pruned=True, nulls=ALL, expected=dropped)
+    yield _condition(setting, "fashion-dropout", pruned=True, nulls=NULLS, expected=dropped)
 
 
 def four_clusters(setting: CheckSetting) -> Iterator[Finding]:
@@ -276,7 +115,8 @@ def lesions(setting: CheckSetting) -> Iterator[Finding]:
         trained = train_condition(setting, name, 0)
         out = setting.out / f"{name}-s0-lesions"
         weights = str(trained.pruned)
-        lesion_neurons(out, weights=weights, dataset="mnist", data=setting.data)
+        model = CONDITIONS[name].model
+        lesion_neurons(out, model=model, weights=weights, dataset="mnist", data=setting.data)
         table = read_frame(out / "metrics" / "lesions.parquet", "lesions")
         important = table[table["kind"] == "important"]
         last = int((important["layer"] == table["layer"].iloc[-1]).sum())
@@ -303,35 +143,6 @@ def lesions(setting: CheckSetting) -> Iterator[Finding]:
             published[name],
             f"{len(pairs)} pairs: " + ", ".join(f"{n} {kind}" for kind, n in counts.items()),
         )
-
-
-def gradient(_setting: CheckSetting) -> Iterator[Finding]:
-    """Check 14: the gradient of the eigenvalues against finite differences."""
-    generator = np.random.default_rng(0)
-    widths = (49, 64, 64, 64, 10)
-    weights = [generator.normal(size=(a, b)) for a, b in pairwise(widths)]
-    gradients = laplacian_eigenvalues(weights).gradients
-    errors = [
-        abs(_difference(weights, place, index) / gradients[place][index] - 1)
-        for place in range(len(weights))
-        for index in [(0, 0), (20, 5), (40, 9)]
-    ]
-    yield Finding(
-        "49-64-64-64-10: closed form against central differences, largest relative error",
-        "exact",
-        f"{max(errors):.0e}",
-        max(errors) < 1e-4,
-    )
-
-
-def _difference(weights: list[NDArray[np.float64]], place: int, index: tuple[int, int]) -> float:
-    step = 1e-5
-    values = []
-    for sign in (1, -1):
-        moved = [weight.copy() for weight in weights]
-        moved[place][index] += sign * step
-        values.append(float(laplacian_eigenvalues(moved).values.mean()))
-    return (values[0] - values[1]) / (2 * step)
 
 
 def regularized(setting: CheckSetting) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from graphs.eigenvalues import laplacian_eigenvalues
 from graphs.neuron_graph import NeuronGraph, layered_graph
 from graphs.spectral import newman_modularity, normalized_cut, spectral_partition
 from pipeline.models.mlp import MLP
@@ -71,6 +72,35 @@ def clusterable(setting: CheckSetting) -> Iterator[Finding]:
         spread(values),
         bool(low <= np.mean(values) <= high),
     )
+
+
+def gradient(_setting: CheckSetting) -> Iterator[Finding]:
+    """Check 14: the gradient of the eigenvalues against finite differences."""
+    generator = np.random.default_rng(0)
+    widths = (49, 64, 64, 64, 10)
+    weights = [generator.normal(size=(a, b)) for a, b in pairwise(widths)]
+    gradients = laplacian_eigenvalues(weights).gradients
+    errors = [
+        abs(_difference(weights, place, index) / gradients[place][index] - 1)
+        for place in range(len(weights))
+        for index in [(0, 0), (20, 5), (40, 9)]
+    ]
+    yield Finding(
+        "49-64-64-64-10: closed form against central differences, largest relative error",
+        "exact",
+        f"{max(errors):.0e}",
+        max(errors) < 1e-4,
+    )
+
+
+def _difference(weights: list[NDArray[np.float64]], place: int, index: tuple[int, int]) -> float:
+    step = 1e-5
+    values = []
+    for sign in (1, -1):
+        moved = [weight.copy() for weight in weights]
+        moved[place][index] += sign * step
+        values.append(float(laplacian_eigenvalues(moved).values.mean()))
+    return (values[0] - values[1]) / (2 * step)
 
 
 def glorot_graph(seed: int, *, sparsity: float = 0.0) -> NeuronGraph:

@@ -1,6 +1,5 @@
 """`stratagraph neurons lesion`: cut out each module and see what is lost."""
 
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from graphs.files import digest_json
 from graphs.lesions import combine, lesion_table, summarize_lesions
 from graphs.neighbors import Device
 from graphs.plots_lesions import lesions_size, plot_lesion_classes, plot_lesions
-from pipeline.console import log, plural
+from pipeline.console import fill, plural, show_table
 from pipeline.data import DatasetName, load_data
 from pipeline.devices import require_writable, resolve_device
 from pipeline.figures import save_figure
@@ -25,8 +24,6 @@ from pipeline.neurons.partitions import Partition, find_clusters
 from pipeline.options import Flag
 from pipeline.progress import progress_bar
 from pipeline.training.checkpoints import digest_state
-
-WIDTH = 79
 
 
 def lesion_neurons(
@@ -94,11 +91,7 @@ def lesion_neurons(
     Path
         The folder.
     """
-    if random_sets < 1 or pair_sets < 0:
-        raise RunError(
-            f"{random_sets} random sets a module and {pair_sets} a pair compare with nothing",
-            "give --random-sets of at least 1 and --pair-sets of at least 0",
-        )
+    _check(random_sets, pair_sets, seed)
     place = resolve_device(device)
     require_writable(out)
     images = mix(load_data(dataset, path=data, split=split, normalize=normalize), mixture)
@@ -131,18 +124,33 @@ def lesion_neurons(
     folder.write("lesion_classes", by_class)
     folder.write("lesions", table)
     folder.write("dependencies", pairs)
-    figures = out / "figures"
-    save_figure(figures / "lesions", lambda ax: plot_lesions(table, ax), size=lesions_size(table))
-    size = (2.2 + 0.42 * classes, 1.2 + 0.2 * len(table))
-    save_figure(figures / "classes", lambda ax: plot_lesion_classes(by_class, ax), size=size)
+    figure = _draw(out, table, by_class)
     name = f"{model} {images.name}"
     write_modules_graphml(table, pairs, out / "exports" / "dependencies.graphml", network=name)
     said = reading(table, pairs)
     folder.finish(parameters, reading=said)
-    log.info("\n%s\n", textwrap.fill(said, WIDTH))
-    log.info("figure   %s", figures / "lesions.png")
-    log.info("table    %s", out / "metrics" / "lesions.parquet")
+    file = out / "metrics" / "lesions.parquet"
+    text = f"\n{fill(said)}\n\nfigure   {figure}\ntable    {file}"
+    show_table("lesions", text, reading=said, figure=figure, file=file)
     return out
+
+
+def _check(random_sets: int, pair_sets: int, seed: int) -> None:
+    if random_sets < 1 or pair_sets < 0:
+        raise RunError(
+            f"{random_sets} random sets a module and {pair_sets} a pair compare with nothing",
+            "give --random-sets of at least 1 and --pair-sets of at least 0",
+        )
+    if seed < 0:
+        raise RunError(f"--seed {seed} is negative", "give 0 or more")
+
+
+def _draw(out: Path, table: pd.DataFrame, by_class: pd.DataFrame) -> Path:
+    figures, classes = out / "figures", by_class["class"].nunique()
+    save_figure(figures / "lesions", lambda ax: plot_lesions(table, ax), size=lesions_size(table))
+    size = (2.2 + 0.42 * classes, 1.2 + 0.2 * len(table))
+    save_figure(figures / "classes", lambda ax: plot_lesion_classes(by_class, ax), size=size)
+    return figures / "lesions.png"
 
 
 def _single(
@@ -151,9 +159,7 @@ def _single(
     total = len(bench.modules()) * (random_sets + 1) * len(bench.batches.labels)
     parts = []
     with progress_bar("lesions", total, show=show, unit="images") as advance:
-        for layer, index in bench.layer_indices.items():
-            if layer not in bench.clusters:
-                continue
+        for layer in bench.clusters:
 
             def make(
                 layer: str = layer, advance: Callable[[int], None] = advance
@@ -162,7 +168,7 @@ def _single(
                     bench, layer, random_sets=random_sets, seed=seed, advance=advance
                 )
 
-            name = f"layer={index:03d}"
+            name = f"layer={bench.layer_indices[layer]:03d}"
             parts.append(folder.part(name, ("lesion_sets", "lesion_classes"), make))
     sets, by_class = (pd.concat(tables, ignore_index=True) for tables in zip(*parts, strict=True))
     return sets, by_class

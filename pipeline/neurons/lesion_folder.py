@@ -86,7 +86,7 @@ class LesionFolder:
         return write_table(table, path, name, metadata={"digest": self.digest})
 
     def finish(self, parameters: Mapping[str, Any], *, reading: str) -> None:
-        """Record the test as done; parts are no longer needed."""
+        """Record the test as done, and what it said. Called last."""
         write_json(
             self.record,
             {

@@ -13,7 +13,6 @@ from torch import nn
 from graphs.errors import GraphError, ModelError
 from graphs.lesions import class_range
 from pipeline.data import ImageData
-from pipeline.neurons.masks import weights_of
 from pipeline.neurons.tails import Change, Tails
 from pipeline.training.batches import Batches
 from pipeline.training.evaluation import fit_model
@@ -80,7 +79,7 @@ class LesionBench:
         self.class_names = data.label_names
         example = data.images([0, min(1, len(data) - 1)]).to(place)
         self.tails = Tails(model, example.contiguous(memory_format=self.memory_format))
-        self.clusters = _hidden(model, clusters)
+        self.clusters = _hidden(self.tails, clusters)
         self.layer_indices = {name: index for index, name in enumerate(clusters)}
         classes = len(data.label_names)
         self.of_class = torch.nn.functional.one_hot(self.batches.labels, classes)
@@ -154,13 +153,11 @@ class LesionBench:
         return list(sets)
 
 
-def _hidden(model: nn.Module, clusters: Mapping[str, Labels]) -> dict[str, Labels]:
-    modules = dict(model.named_modules())
-    last = weights_of(model)[-1]
+def _hidden(tails: Tails, clusters: Mapping[str, Labels]) -> dict[str, Labels]:
     hidden = {
         name: np.asarray(labels)
         for name, labels in clusters.items()
-        if name in modules and getattr(modules[name], "weight", None) is not last
+        if name in tails.modules and name != tails.last
     }
     if not hidden:
         raise GraphError(
@@ -168,7 +165,7 @@ def _hidden(model: nn.Module, clusters: Mapping[str, Labels]) -> dict[str, Label
             "give the clusters of a hidden layer under the name of its module",
         )
     for name, labels in hidden.items():
-        weight: Any = modules[name].weight
+        weight: Any = tails.modules[name].weight
         width = int(weight.shape[0])
         if labels.shape != (width,):
             raise GraphError(
@@ -226,41 +223,50 @@ def lesion_layer(
         variants += [[bench.lesion(module)], *([bench.lesion(module, out)] for out in drawn)]
     counts = bench.correct(layer, variants, advance=advance)
     each = counts.reshape(len(members), random_sets + 1, -1)
-    before = bench.class_accuracy(bench.intact)
-    after = bench.class_accuracy(each)
-    labels = bench.clusters[layer]
-    sets, classes = [], []
-    for module, correct, by_class in zip(members, each, after, strict=True):
-        where = {
-            "layer_index": module.layer_index,
-            "layer": layer,
-            "module": module.cluster,
-        }
-        sets.append(
-            pd.DataFrame(
-                {
-                    **where,
-                    "set": np.arange(TRUE, random_sets),
-                    "size": int((labels == module.cluster).sum()),
-                    "alive": int((labels >= 0).sum()),
-                    "width": len(labels),
-                    "intact": float(bench.accuracy(bench.intact)),
-                    "accuracy": bench.accuracy(correct),
-                    "mean_class_accuracy": by_class[:, bench.class_sizes > 0].mean(axis=1),
-                    "class_range": class_range((by_class - before)[:, bench.class_sizes > 0]),
-                }
-            )
-        )
-        classes.append(
-            pd.DataFrame(
-                {
-                    **where,
-                    "class": np.arange(len(before)),
-                    "class_name": list(bench.class_names),
-                    "intact": before,
-                    "accuracy": by_class[0],
-                    "random_mean": by_class[1:].mean(axis=0),
-                }
-            )
-        )
+    pairs = list(zip(members, each, strict=True))
+    sets = [_set_rows(bench, module, correct) for module, correct in pairs]
+    classes = [_class_rows(bench, module, correct) for module, correct in pairs]
     return pd.concat(sets, ignore_index=True), pd.concat(classes, ignore_index=True)
+
+
+def _where(module: Module) -> dict[str, object]:
+    return {
+        "layer_index": module.layer_index,
+        "layer": module.layer,
+        "module": module.cluster,
+    }
+
+
+def _set_rows(bench: LesionBench, module: Module, correct: NDArray[np.int64]) -> pd.DataFrame:
+    """Return the rows of the table ``lesion_sets`` of one module: itself, then the random sets."""
+    labels, there = bench.clusters[module.layer], bench.class_sizes > 0
+    by_class = bench.class_accuracy(correct)[:, there]
+    before = bench.class_accuracy(bench.intact)[there]
+    return pd.DataFrame(
+        {
+            **_where(module),
+            "set": np.arange(TRUE, len(correct) - 1),
+            "size": int((labels == module.cluster).sum()),
+            "alive": int((labels >= 0).sum()),
+            "width": len(labels),
+            "intact": float(bench.accuracy(bench.intact)),
+            "accuracy": bench.accuracy(correct),
+            "mean_class_accuracy": by_class.mean(axis=1),
+            "class_range": class_range(by_class - before),
+        }
+    )
+
+
+def _class_rows(bench: LesionBench, module: Module, correct: NDArray[np.int64]) -> pd.DataFrame:
+    """Return the rows of the table ``lesion_classes`` of one module."""
+    by_class = bench.class_accuracy(correct)
+    return pd.DataFrame(
+        {
+            **_where(module),
+            "class": np.arange(len(bench.class_names)),
+            "class_name": list(bench.class_names),
+            "intact": bench.class_accuracy(bench.intact),
+            "accuracy": by_class[0],
+            "random_mean": by_class[1:].mean(axis=0),
+        }
+    )

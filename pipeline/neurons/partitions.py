@@ -13,8 +13,9 @@ from graphs.neuron_graph import NeuronGraph
 from graphs.spectral import spectral_partition
 from pipeline.data import ImageData
 from pipeline.neurons.activations import neuron_activations
-from pipeline.neurons.masks import weights_of
+from pipeline.neurons.channel_flow import weight_layers
 from pipeline.neurons.weight_graph import neuron_graph
+from pipeline.tracing import trace_model
 
 Partition = Literal["weights", "local", "activations"]
 Clusters = dict[str, NDArray[np.int32]]
@@ -60,12 +61,8 @@ def find_clusters(
     """
     graph = neuron_graph(model, data.input_shape)
     if partition == "activations":
-        modules, last = dict(model.named_modules()), weights_of(model)[-1]
-        hidden = [
-            name
-            for name in graph.layer_names
-            if name in modules and getattr(modules[name], "weight", None) is not last
-        ]
+        last = weight_layers(trace_model(model, data.images([0])))[-1].name
+        hidden = [name for name in graph.layer_names if name not in ("input", last)]
         graph = correlation_graph(neuron_activations(model, data, hidden, seed=seed, device=device))
     labels = spectral_partition(graph.adjacency, clusters, seed=seed)
     if partition == "local":

@@ -1,6 +1,6 @@
 """Many variants of a network that differ at one layer, without running what is before it twice."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from graphs.errors import LayerError
-from pipeline.tracing import evaluating, trace_model
+from pipeline.neurons.channel_flow import is_weight_layer
+from pipeline.tracing import Call, evaluating, trace_model
 
 Change = tuple[str, Tensor]  # name of a layer; what its outputs are multiplied with, shape (C,)
 
@@ -25,26 +26,34 @@ class Tails:
         Left as it was.
     example : Tensor, shape (b, ...)
         Some images, to see whether the modules are a chain.
+
+    Attributes
+    ----------
+    last : str or None
+        The linear layer or convolution that runs last: the network's output.
     """
 
     def __init__(self, model: nn.Module, example: Tensor) -> None:
         self.model = model
         self.modules = dict(model.named_modules())
-        self.chain = self._find_chain(example)
+        calls = trace_model(model, example).calls
+        # in the order in which they ran, which need not be that in which they were defined
+        weighted = [name for name in calls if is_weight_layer(self.modules[name])]
+        self.last = weighted[-1] if weighted else None
+        self.chain = self._find_chain(example, calls)
 
-    def _find_chain(self, example: Tensor) -> list[str] | None:
+    def _find_chain(self, example: Tensor, calls: Mapping[str, Call]) -> list[str] | None:
         """Names of the modules without children, if running them in turn gives the same."""
-        calls = trace_model(self.model, example).calls
         order = [name for name in calls if name and not list(self.modules[name].children())]
-        try:
-            with evaluating(self.model), torch.inference_mode():
-                expected = self.model(example)
-                value = example.clone()
+        with evaluating(self.model), torch.inference_mode():
+            expected = self.model(example)
+            try:
+                value: Any = example.clone()
                 for name in order:
                     value = self.modules[name](value)
-        except RuntimeError:  # shapes do not fit: something lies between the modules
-            return None
-        return order if torch.equal(value, expected) else None
+            except Exception:  # noqa: BLE001 (modules raise anything where something lies between)
+                return None
+        return order if isinstance(value, Tensor) and torch.equal(value, expected) else None
 
     def outputs(
         self, images: Tensor, first: str, variants: Sequence[Sequence[Change]]

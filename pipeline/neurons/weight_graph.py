@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from graphs.errors import LayerError
 from graphs.neuron_graph import Drop, NeuronGraph, WeightBlock
-from pipeline.neurons.channel_flow import INPUT, Branch, WeightLayer, weight_layers
+from pipeline.neurons.channel_flow import WeightLayer, weight_layers
+from pipeline.neurons.channels import INPUT, Branch
 from pipeline.tracing import trace_model
 
 Norm = Literal["l1", "matrix"]

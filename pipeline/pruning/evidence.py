@@ -1,5 +1,6 @@
 """What a criterion may look at to judge the layers of a network: one node set, and the network."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,7 @@ from graphs.modularity import modularity
 from graphs.neighbors import KnnGraph, Metric, knn
 from pipeline.data import ImageData
 from pipeline.devices import format_bytes, parse_bytes, resolve_device
+from pipeline.forward import LARGEST_BATCH
 from pipeline.graph_sets import GraphSet
 from pipeline.hooks import capture
 from pipeline.options import Machine
@@ -22,6 +24,8 @@ from pipeline.pruning.parts import Part, find_parts
 from pipeline.pruning.passes import Passes
 from pipeline.studies.stored import layer_rows
 from pipeline.tracing import like_parameters, run_model
+
+MEMORY = "4GiB"  # where nobody says how much
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -104,7 +108,7 @@ class Evidence:
             n_nodes=1,
             known_labels=None,
             device=torch.device("cpu"),
-            memory=parse_bytes("4GiB"),
+            memory=parse_bytes(MEMORY),
             seed=seed,
             repeat=repeat,
             known_curve=curve,
@@ -162,6 +166,7 @@ class Evidence:
         metric: Metric = "cosine",
         seed: int = 0,
         repeat: int = 0,
+        device: torch.device | None = None,
     ) -> "Evidence":
         """Take images in memory; features of all layers are kept there too, on the CPU.
 
@@ -177,6 +182,8 @@ class Evidence:
             See `graphs.neighbors.knn`.
         seed, repeat : int
             See the attributes.
+        device : torch.device, optional
+            Where criteria run the network; by default the CPU.
 
         Raises
         ------
@@ -184,27 +191,33 @@ class Evidence:
             When there are not as many labels as images.
         ModelError
             When the network cannot run on them.
+        ResourceError
+            When the features do not fit into the memory.
         """
         known = None if labels is None else np.asarray(labels, dtype=np.int64)
         if known is not None and known.shape != (len(images),):
             raise DataError(
-                f"{len(images)} images have labels of shape {known.shape}", "give one a image"
+                f"{len(images)} images have labels of shape {known.shape}", "give one an image"
             )
         parts = find_parts(model, images.shape[1:])
-        names = [part.name for part in parts]
-        with capture(model, names) as captured:
-            run_model(model, like_parameters(model, images))
-        values = {name: captured.outputs[name].numpy() for name in names}
+        needed = 4 * len(images) * sum(math.prod(part.shape) for part in parts)
+        if needed > parse_bytes(MEMORY):
+            raise ResourceError(
+                f"{len(images)} samples x {len(parts)} layers are {format_bytes(needed)} of "
+                f"features, memory is {MEMORY}",
+                "take fewer samples",
+            )
+        values = _features(model, images, [part.name for part in parts])
         return cls(
             model=model,
             parts=parts,
-            graph=lambda position: knn(values[names[position]], k, metric=metric, device="cpu"),
-            features=lambda position: values[names[position]],
+            graph=lambda position: knn(values[position], k, metric=metric, device="cpu"),
+            features=lambda position: values[position],
             decode=lambda nodes: images[torch.from_numpy(nodes)],
             n_nodes=len(images),
             known_labels=known,
-            device=torch.device("cpu"),
-            memory=parse_bytes("4GiB"),
+            device=device or torch.device("cpu"),
+            memory=parse_bytes(MEMORY),
             seed=seed,
             repeat=repeat,
         )
@@ -256,6 +269,17 @@ class Evidence:
     def per_part(self, judge: Callable[[Part], Any]) -> NDArray[np.float64]:
         """Collect one number for each layer, in order of depth."""
         return np.array([judge(part) for part in self.parts], dtype=np.float64)
+
+
+def _features(model: nn.Module, images: Tensor, names: Sequence[str]) -> list[NDArray[np.floating]]:
+    """Run a network over images, batch by batch; features of each layer, shape (n, D)."""
+    parts: dict[str, list[NDArray[np.floating]]] = {name: [] for name in names}
+    with capture(model, names) as captured:
+        for batch in torch.split(images, LARGEST_BATCH):
+            run_model(model, like_parameters(model, batch))
+            for name, values in parts.items():
+                values.append(captured.outputs[name].numpy())
+    return [np.concatenate(values) for values in parts.values()]
 
 
 def _read_layer(item: GraphSet, position: int, machine: Machine) -> NDArray[np.floating]:

@@ -1,6 +1,6 @@
 """The options of `stratagraph plan`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from cyclopts import Group, Parameter
@@ -97,8 +97,10 @@ class Alone:
     classes: int = 10
 
 
-def check_options(run: Path | None, alone: Alone, goal: Goal) -> None:
-    """Refuse options that contradict one another.
+def check_options(
+    run: Path | None, alone: Alone, goal: Goal, *, draws: int = 0, seed: int = 0
+) -> None:
+    """Refuse options that contradict one another, or that are no possible number.
 
     Raises
     ------
@@ -107,11 +109,19 @@ def check_options(run: Path | None, alone: Alone, goal: Goal) -> None:
     """
     if run is None and alone.model is None:
         raise PlanError("there is no network to plan for", "give a run, or --model NAME")
-    if run is not None and (alone.model is not None or alone.curve is not None):
+    own = [
+        f"--{f.name.replace('_', '-')}"
+        for f in fields(alone)
+        if getattr(alone, f.name) != f.default
+    ]
+    if run is not None and own:
         raise PlanError(
-            f"{run} has a network and curves of its own",
-            "leave out the run, or --model and --curve",
+            f"{run} has a network and curves of its own, {', '.join(own)} would not be read",
+            "leave out the run, or these options",
         )
+    for name, value in (("draws", draws), ("seed", seed)):
+        if value < 0:
+            raise PlanError(f"--{name} {value} is negative", "give 0 or more")
     budgets = goal.budgets()
     ways = {"--rule": goal.rule, "--criterion": goal.criterion, "--stages": goal.stages}
     given = [name for name, value in ways.items() if value is not None]

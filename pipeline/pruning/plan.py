@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from torch import nn
 
@@ -15,6 +15,7 @@ from pipeline.pruning.parts import Part, find_parts, find_stages
 from pipeline.pruning.surgery import Pruned, configure_depth, remove_parts
 
 FORMAT = "plan/1"
+_TOLD = {"index", "name", "shape", "parameters", "macs"}  # of every layer
 Surgery = Literal["identity", "depth"]
 
 
@@ -31,7 +32,8 @@ class Plan:
     input_shape : list of int
         Channels, height, width.
     dataset : dict
-        The images of the run that it was made from, as options; empty without one.
+        The images of the run that it was made from, and how they were linked, as options; empty
+        without one.
     rule : str
         Rule or criterion: ``increment``, ``cka`` ...; ``stages`` where counts were given.
     settings : dict
@@ -127,23 +129,40 @@ def read_plan(path: Path) -> Plan:
     missing = sorted(names - content.keys())
     if missing:
         raise PlanError(f"the plan {path} has no {missing[0]!r}", "make the plan again")
+    for name, kind in get_type_hints(Plan).items():
+        if not _is_of(content[name], kind):
+            raise PlanError(
+                f"the plan {path} has {str(content[name])[:40]!r} as {name!r}",
+                "make the plan again",
+            )
     plan = Plan(**{name: content[name] for name in names})
     _check_layers(plan, path)
     return plan
 
 
+def _is_of(value: object, kind: Any) -> bool:
+    """Whether a value from a JSON file is of the type of a field."""
+    if get_origin(kind) is Literal:
+        return value in get_args(kind)
+    if get_origin(kind) is list:
+        return isinstance(value, list) and all(_is_of(item, get_args(kind)[0]) for item in value)
+    return isinstance(value, get_origin(kind) or kind) and not isinstance(value, bool)
+
+
 def _check_layers(plan: Plan, path: Path) -> None:
     """Refuse a plan whose lists were edited so that they contradict one another."""
-    try:
-        layers = [layer["name"] for layer in plan.layers]
-        both = sorted([*plan.kept, *plan.removed])
-        complete = all({"shape", "parameters", "macs"} <= layer.keys() for layer in plan.layers)
-    except (TypeError, KeyError, AttributeError):
-        both, layers, complete = [], [""], False
-    if both != sorted(layers) or not complete:
+    told = all(layer.keys() >= _TOLD for layer in plan.layers)
+    names = [str(layer["name"]) for layer in plan.layers] if told else []
+    if not names or sorted([*plan.kept, *plan.removed]) != sorted(names):
         raise PlanError(
             f"the plan {path} does not say of each layer whether it is kept or removed",
             "make the plan again",
+        )
+    if not plan.removed:
+        raise PlanError(f"the plan {path} removes no layer", "name at least one under 'removed'")
+    if min(plan.input_shape, default=0) < 1:
+        raise PlanError(
+            f"the plan {path} is for images of shape {plan.input_shape}", "make the plan again"
         )
 
 

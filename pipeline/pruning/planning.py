@@ -64,7 +64,7 @@ def make_plan(
         weights=subject.network.weights,
         classes=subject.classes,
         input_shape=list(subject.input_shape),
-        dataset=_dataset(subject),
+        dataset=images_of(subject),
         rule=choice.rule,
         settings=choice.settings,
         surgery=surgery,
@@ -123,16 +123,24 @@ def time_both(
     return rows
 
 
-def _dataset(subject: Subject) -> dict[str, Any]:
+def images_of(subject: Subject) -> dict[str, Any]:
+    """Return the images of a run, and how they were linked, as options; empty without one."""
     images = subject.images
     if images is None:
         return {}
+    links = subject.sets[0].links["parameters"]
     return {
         "dataset": images.dataset,
         "data": None if images.data is None else str(images.data),
         "split": images.split,
         "normalize": images.normalize,
         "image_size": images.image_size,
+        "samples": images.samples,
+        "repeats": images.repeats,
+        "sampling": images.sampling,
+        "seed": images.seed,
+        "k": links["k"],
+        "metric": links["metric"],
     }
 
 

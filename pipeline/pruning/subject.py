@@ -257,8 +257,10 @@ def read_curve(path: Path, parts: Sequence[Part], *, model: str) -> NDArray[np.f
         raise PlanError(f"{path} has no rows", "give the modularity of every layer")
     if "repeat" in table.columns and table["repeat"].isna().any():
         raise PlanError(f"{path} has rows without a repeat", "fill the column, or leave it out")
-    q = pd.to_numeric(table["modularity"], errors="coerce")
-    if not np.isfinite(q).all():
+    table = table.assign(
+        **{name: pd.to_numeric(table[name], errors="coerce") for name in CURVE_COLUMNS}
+    )
+    if not np.isfinite(table["modularity"]).all():
         raise PlanError(f"{path} has a modularity that is no number", "write Q such as 0.314")
     repeats = table["repeat"] if "repeat" in table.columns else pd.Series(0, index=table.index)
     curves = []

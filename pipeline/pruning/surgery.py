@@ -92,7 +92,13 @@ def remove_parts(
         with bypassed(tried, members):
             expected = _logits(tried, images)
         if expected.isfinite().all():
-            break  # else the noise was too much for it: NaN beside NaN would show nothing
+            break  # else the noise was too much for it
+    else:
+        raise ModelError(
+            f"{type(model).__name__} gives values that are not finite: whether it was cut rightly "
+            "cannot be seen",
+            "check its weights",
+        )
     found = None
     for delete in (True, False):
         trial = copy.deepcopy(tried)
@@ -102,12 +108,18 @@ def remove_parts(
                 found = _logits(trial, images)
         except ModelError:
             continue  # the network counts the modules of a list: they are replaced instead
-        if torch.equal(found.nan_to_num(), expected.nan_to_num()):
+        if torch.equal(found, expected):
             smaller = copy.deepcopy(model).eval()
             before = dict(smaller.state_dict(keep_vars=True))
             _cut(smaller, members, delete=delete)
             copies = _map_copies(smaller, before)
             return Pruned(model=smaller, removed=tuple(names), copies=copies)
+    if not _is_steady(tried, images):
+        raise ModelError(
+            f"{type(model).__name__} gives something else each time, also in eval mode: whether it "
+            "was cut rightly cannot be seen",
+            "let chance depend on self.training, as nn.Dropout does",
+        )
     verb = "does not run" if found is None else "gives something else than expected"
     raise ModelError(
         f"the network {verb} without {', '.join(list(names)[:4])}",
@@ -288,6 +300,12 @@ def _map_copies(smaller: nn.Module, before: dict[str, Tensor]) -> pd.DataFrame:
 def _random_images(model: nn.Module, input_shape: Sequence[int]) -> Tensor:
     generator = torch.Generator().manual_seed(0)
     return like_parameters(model, torch.randn(CHECKED, *input_shape, generator=generator))
+
+
+def _is_steady(model: nn.Module, images: Tensor) -> bool:
+    """Whether a network gives the same for the same images."""
+    with bypassed(model, ()):
+        return torch.equal(*(_logits(model, images) for _ in range(2)))
 
 
 def _logits(model: nn.Module, images: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from cyclopts import Group, Parameter
 from torch import nn
 
+from graphs.errors import RunError
 from pipeline.training import Recipe, Teacher
 from pipeline.training.distillation import TEMPERATURE
 
@@ -92,5 +93,10 @@ def teacher_of(model: nn.Module, distillation: Distillation) -> Teacher | None:
         When a value is not possible.
     """
     if distillation.distill is None:
+        if distillation.temperature != TEMPERATURE:
+            raise RunError(
+                f"--temperature {distillation.temperature:g} does nothing without --distill",
+                "give --distill 0.5, or leave it out",
+            )
         return None
     return Teacher(model=model, weight=distillation.distill, temperature=distillation.temperature)

@@ -85,14 +85,13 @@ def study_adversarial(
     check_k(neighbours.k, attacking.successes)
     if not set(attacking.names()) <= OWN:
         require_library()
-    behind = (
-        find_nearest(
-            published, model=network.model, dataset=victims.dataset, data=victims.data,
-            figure="adversarial",
-        )
-        if published
-        else None
-    )  # fmt: skip
+    behind = find_nearest(
+        published,
+        model=network.model,
+        dataset=victims.dataset,
+        data=victims.data,
+        figure="adversarial",
+    )
     images = victims.images()
     scene = open_scene(network, images, features, machine=machine)
     folder = StudyFolder(out, "adversarial", force=work.force)
@@ -104,26 +103,14 @@ def study_adversarial(
         name="base", run="base", network=network, images=images, features=features,
         neighbours=neighbours,
     )  # fmt: skip
-    variants = [
-        variant
-        for pair in usable
-        for variant in variants_of(
-            pair, write_pair(pair, folder, scene.data), base=base, data=scene.data
-        )
-    ]
+    variants = _write_pairs(usable, folder, scene, base)
     tables = measure_variants(folder, variants, machine=machine, work=work)
     folder.write_metrics(tables)
     table = summarize(pairs, compare_pairs(tables.layers))
     folder.write_own(table)
-    files = [
-        *draw_curves(
-            folder,
-            tables.layers,
-            title=caption(network.model, victims.dataset, victims.data),
-            published=behind,
-        ),
-        *draw_images(folder, usable, scene.target, data=scene.data),
-    ]
+    title = caption(network.model, victims.dataset, victims.data)
+    files = draw_curves(folder, tables.layers, title=title, published=behind)
+    files += draw_images(folder, usable, scene.target, data=scene.data)
     sentence = read_attacks(table, behind)
     parameters = {"attacking": vars(attacking), "variants": [item.name for item in variants]}
     return folder.finish(parameters, reading=sentence, files=files)
@@ -156,6 +143,19 @@ def _attack(
         )  # fmt: skip
         pairs.append(make_pair(name, found, scene.raw, wanted=wanted))
     return pairs
+
+
+def _write_pairs(
+    pairs: Sequence[Pair], folder: StudyFolder, scene: Scene, base: Variant
+) -> list[Variant]:
+    """Write the images of every pair; return the two variants of each."""
+    return [
+        variant
+        for pair in pairs
+        for variant in variants_of(
+            pair, write_pair(pair, folder, scene.data), base=base, data=scene.data
+        )
+    ]
 
 
 def _usable(pairs: Sequence[Pair], k: int) -> list[Pair]:

@@ -144,14 +144,13 @@ def study_dynamics(
     )
     epochs, machine, work = epochs or Epochs(), machine or Machine(), work or Work()
     recipe = replace(recipe or Training(), seed=base.images.seed)
-    behind = (
-        find_nearest(
-            published, model=network.model, dataset=base.images.dataset, data=base.images.data,
-            figure="epochs",
-        )
-        if published
-        else None
-    )  # fmt: skip
+    behind = find_nearest(
+        published,
+        model=network.model,
+        dataset=base.images.dataset,
+        data=base.images.data,
+        figure="epochs",
+    )
     data, model = open_variant(base)
     given = _given(epochs, model)
     folder = StudyFolder(out, "dynamics", force=work.force)

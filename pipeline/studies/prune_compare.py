@@ -18,13 +18,13 @@ from pipeline.console import log
 from pipeline.devices import resolve_device
 from pipeline.figures import caption, save_panels
 from pipeline.options import Machine, Work
-from pipeline.prune_command import OtherImages, open_scene
+from pipeline.prune_command import OtherImages, open_scene, open_splits
 from pipeline.pruning.budget import Budget
 from pipeline.pruning.choosing import choose_by_scores
 from pipeline.pruning.criteria import choose_criteria
 from pipeline.pruning.folder import PruneFolder
 from pipeline.pruning.plan import Plan, follow_plan, write_plan
-from pipeline.pruning.planning import make_plan
+from pipeline.pruning.planning import images_of, make_plan
 from pipeline.pruning.scoring import score_matrix, score_subject
 from pipeline.pruning.steps import Scene, take_steps
 from pipeline.pruning.subject import Subject, open_run
@@ -108,23 +108,25 @@ def study_prune_compare(
     budget = Budget(quantity="macs", value=contest.macs)
     device = resolve_device((machine or Machine()).device)
     subject = open_run(run)
+    splits = open_splits(images_of(subject), images, model=subject.network.model)
     scores = score_subject(subject, names, draws=contest.draws, seed=tuning.seed, device=device)
     plans = _plan_each(subject, scores, budget, device=device)
     scene = open_scene(
         next(iter(plans.values())),
+        splits,
         weights=subject.network.weights,
-        images=images,
         tuning=tuning,
         distillation=Distillation(),
         device=device,
         progress=work.progress,
     )
     asked = {"contest": vars(contest), "tuning": tuning.as_dict()}
-    of_images = [scene.train_data.digest(), scene.test_data.digest()]
+    of_images = [data.digest() for data in splits]
+    graphs = [item.digests for item in subject.sets]  # k and repeats change the curves
     folder = StudyFolder(
         out,
         "prune-compare",
-        subject=digest_json([subject_of(subject.sets[0].run), asked, of_images]),
+        subject=digest_json([subject_of(subject.sets[0].run), graphs, asked, of_images]),
         force=work.force,
     )
     if work.force:
@@ -166,7 +168,7 @@ def _compare(
         log.info("%s: %s%s", name, ", ".join(removed), "" if same == name else f" (as {same})")
         cut = follow_plan(subject.model, plan)
         place = PruneFolder(folder.root / "networks" / same, {"removed": list(removed)})
-        before, after, tuned = take_steps(replace(scene, plan=plan), place, [cut])
+        (before, after, tuned), _ = take_steps(replace(scene, plan=plan), place, [cut])
         rows.append(_row(name, before, after, tuned, plan=plan, same=same))
     return pd.DataFrame(rows, columns=COLUMNS["prune_compare"].names)
 
@@ -177,7 +179,7 @@ def _tune_whole(folder: StudyFolder, scene: Scene) -> dict[str, Any]:
     place = PruneFolder(folder.root / "networks" / "whole", {"removed": []})
     log.info("%s", WHOLE)
     whole_plan = replace(scene.plan, kept=[*scene.plan.kept, *scene.plan.removed], removed=[])
-    before, after, tuned = take_steps(replace(scene, plan=whole_plan), place, [whole])
+    (before, after, tuned), _ = take_steps(replace(scene, plan=whole_plan), place, [whole])
     return _row(WHOLE, before, after, tuned, plan=None, same=WHOLE)
 
 

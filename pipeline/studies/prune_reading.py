@@ -35,7 +35,7 @@ def read_comparison(table: pd.DataFrame, single: pd.DataFrame, *, epochs: int) -
     equals = cut.loc[cut["removed"] == best["removed"], "criterion"].tolist()
     sure = (
         " and nothing else was tried" if len(equals) == len(cut)
-        else f", within its interval of {', '.join(rivals)}" if rivals
+        else f"; its interval overlaps that of {', '.join(rivals)}" if rivals
         else ", outside the intervals of all others"
     )  # fmt: skip
     named = " and ".join(equals) + (" (the same network)" if len(equals) > 1 else "")
@@ -75,9 +75,13 @@ def _foretold(single: pd.DataFrame) -> str:
     parts = []
     for column, words in (("gain", "its gain in Q"), ("last_q_lost", "the Q lost at the end")):
         rho = rank_correlation(single[column], single["accuracy_lost"])
+        if np.isnan(rho):
+            continue
         low, high = correlation_interval(single[column], single["accuracy_lost"])
         between = "" if np.isnan(low) else f" (95 % interval {low:.2f} to {high:.2f})"
         parts.append(f"{rho:.2f}{between} with {words}")
+    if not parts:
+        return "Whether Q foretells the loss cannot be said: it is the same for all layers."
     return (
         f"Over the {len(single)} layers removed one at a time, without tuning, the accuracy lost "
         f"has a rank correlation of {' and '.join(parts)}."

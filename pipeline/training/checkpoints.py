@@ -31,6 +31,18 @@ def save(path: Path, content: Mapping[str, Any]) -> None:
         temporary.write_bytes(buffer.getvalue())
 
 
+def save_weights(
+    path: Path,
+    state: Mapping[str, Tensor],
+    *,
+    about: Mapping[str, Any],
+    epoch: int,
+    accuracy: float | None,
+) -> None:
+    """Save weights in the form that ``--weights`` takes, with how they came about."""
+    save(path, {**about, "state_dict": state, "epoch": epoch, "test_accuracy": accuracy})
+
+
 def load(path: Path, *, device: torch.device) -> dict[str, Any]:
     """Load a checkpoint of this format.
 

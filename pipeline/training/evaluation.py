@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from graphs.errors import ModelError
+from graphs.errors import DataError, ModelError
 from pipeline.data import ImageData
 from pipeline.placement import answer, place
 from pipeline.training.batches import Batches
@@ -80,6 +80,28 @@ def fit_model(model: nn.Module, data: ImageData, *, device: torch.device) -> tor
     memory_format = place(model, device, images)
     _check_logits(answer(model, device, images, memory_format=memory_format), model, data)
     return memory_format
+
+
+def require_splits(train_data: ImageData, test_data: ImageData) -> None:
+    """Refuse training and test images that do not go together.
+
+    Raises
+    ------
+    DataError
+        When they have other shapes, or are the same.
+    """
+    if train_data.input_shape != test_data.input_shape:
+        raise DataError(
+            f"training images have shape {train_data.input_shape}, test images "
+            f"{test_data.input_shape}",
+            "prepare both alike",
+        )
+    if train_data.source.digest() == test_data.source.digest():
+        raise DataError(
+            "training and test images are the same: the accuracy would mean nothing",
+            "choose a data set with two splits (arrays: x_train, y_train, x_test and y_test in the "
+            ".npz file)",
+        )
 
 
 def _check_logits(logits: object, model: nn.Module, data: ImageData) -> None:

@@ -1,6 +1,5 @@
 """train: epochs, checkpoints, resume."""
 
-import io
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -10,17 +9,17 @@ import pandas as pd
 import torch
 from torch import nn
 
-from graphs.errors import DataError, RunError
-from graphs.files import replacing, sweep
+from graphs.errors import RunError
+from graphs.files import sweep
 from pipeline.data import ImageData
 from pipeline.devices import require_disk, require_writable
 from pipeline.progress import progress_bar
 from pipeline.training import checkpoints
 from pipeline.training.distillation import Teacher
 from pipeline.training.epochs import Training, run_epoch, set_up
-from pipeline.training.evaluation import fit_model
+from pipeline.training.evaluation import fit_model, require_splits
 from pipeline.training.recipe import Recipe
-from pipeline.training.results import EpochRecord, TrainResult
+from pipeline.training.results import EpochRecord, TrainResult, write_history
 
 
 def train(
@@ -89,7 +88,7 @@ def train(
     """
     place = device or torch.device("cpu")
     plan = (recipe or Recipe()).for_channels(train_data.input_shape[0])
-    _check(train_data, test_data, checkpoint_every=checkpoint_every)
+    require_splits(train_data, test_data)
     memory_format = fit_model(model, train_data, device=place)
     fit_model(model, test_data, device=place)
     _prepare_folder(out, model, plan, checkpoint_every=checkpoint_every, force=force)
@@ -97,9 +96,8 @@ def train(
         **plan.as_dict(),
         "model": checkpoints.digest_state(model),
         "training images": train_data.digest(),
+        **(teacher.identity() if teacher is not None else {}),
     }
-    if teacher is not None:
-        identity |= teacher.identity()
     training = set_up(
         model,
         train_data,
@@ -131,26 +129,11 @@ def train(
     return _finish(training, out, records, about=about, resumed_from=resumed_from)
 
 
-def _check(train_data: ImageData, test_data: ImageData, *, checkpoint_every: int | None) -> None:
-    if checkpoint_every is not None and checkpoint_every < 1:
-        raise RunError(f"checkpoint_every={checkpoint_every} is not possible", "give at least 1")
-    if train_data.input_shape != test_data.input_shape:
-        raise DataError(
-            f"training images have shape {train_data.input_shape}, test images "
-            f"{test_data.input_shape}",
-            "prepare both alike",
-        )
-    if train_data.source.digest() == test_data.source.digest():
-        raise DataError(
-            "training and test images are the same: the accuracy would mean nothing",
-            "choose a data set with two splits (arrays: x_train, y_train, x_test and y_test in the "
-            ".npz file)",
-        )
-
-
 def _prepare_folder(
     out: Path, model: nn.Module, recipe: Recipe, *, checkpoint_every: int | None, force: bool
 ) -> None:
+    if checkpoint_every is not None and checkpoint_every < 1:
+        raise RunError(f"checkpoint_every={checkpoint_every} is not possible", "give at least 1")
     require_writable(out)
     state = sum(value.numel() * value.element_size() for value in model.state_dict().values())
     kept = recipe.epochs // checkpoint_every if checkpoint_every else 0
@@ -189,8 +172,8 @@ def _save_epoch(
     state = checkpoints.copy_state(training.model)
     if keep:
         accuracy = records[-1].test_accuracy
-        content = {**about, "state_dict": state, "epoch": epoch, "test_accuracy": accuracy}
-        checkpoints.save(out / f"epoch-{epoch:03d}.pt", content)
+        path = out / f"epoch-{epoch:03d}.pt"
+        checkpoints.save_weights(path, state, about=about, epoch=epoch, accuracy=accuracy)
     # Last, so that after a kill in between the epoch is run again and all its files written.
     checkpoints.save(
         out / checkpoints.LAST,
@@ -216,14 +199,10 @@ def _finish(
 ) -> TrainResult:
     history = pd.DataFrame([asdict(record) for record in records])
     accuracy = records[-1].test_accuracy
-    table = io.StringIO()
-    history.to_csv(table, index=False)
-    with replacing(out / "history.csv") as temporary:
-        temporary.write_text(table.getvalue(), "utf-8")
+    write_history(out / "history.csv", history)
     weights = out / "weights.pt"
     state = checkpoints.copy_state(training.model)
-    content = {**about, "state_dict": state, "epoch": len(records), "test_accuracy": accuracy}
-    checkpoints.save(weights, content)
+    checkpoints.save_weights(weights, state, about=about, epoch=len(records), accuracy=accuracy)
     training.model.eval()
     return TrainResult(
         model=training.model,

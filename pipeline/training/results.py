@@ -1,10 +1,13 @@
 """What training gives: a record an epoch, and the network at the end."""
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 from torch import nn
+
+from graphs.files import replacing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,3 +59,11 @@ class TrainResult:
     test_accuracy: float
     weights: Path
     resumed_from: int
+
+
+def write_history(path: Path, history: pd.DataFrame) -> None:
+    """Write a row an epoch as CSV; the file is whole or not there."""
+    table = io.StringIO()
+    history.to_csv(table, index=False)
+    with replacing(path) as temporary:
+        temporary.write_text(table.getvalue(), "utf-8")

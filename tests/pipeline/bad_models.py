@@ -168,3 +168,31 @@ def gated():
 
 def no_weights():
     return nn.Sequential(nn.Flatten(), nn.ReLU())
+
+
+class Tied(nn.Module):
+    """Reads a layer's weights beside its output."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.step = nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+        self.fc = nn.Linear(256, 10)
+
+    def forward(self, x):
+        return self.fc(self.step(self.stem(x)).flatten(1)) * self.step.weight.norm()
+
+
+def tied():
+    return Tied()
+
+
+class Noisy(Tied):
+    """Draws something in eval mode too."""
+
+    def forward(self, x):
+        x = self.step(self.stem(x))
+        return self.fc((x + torch.rand_like(x)).flatten(1))
+
+
+def noisy():
+    return Noisy()

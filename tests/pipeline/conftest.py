@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections import OrderedDict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,10 @@ from PIL import Image
 from pipeline.cli import main
 from pipeline.models import load_model
 from pipeline.options import Images, Network
+from pipeline.pruning.choosing import choose_by_counts
+from pipeline.pruning.plan import write_plan
+from pipeline.pruning.planning import make_plan
+from pipeline.pruning.subject import open_network
 from pipeline.run import run_stages
 
 COUNT, BAD = 40, 7  # images in a set, and the position of the bad one
@@ -90,6 +95,27 @@ def nan_image():
     return x
 
 
+def plan(path, **changes):
+    """Write the plan to remove layer1.1 of an untrained resnet14 for digits, and edit it."""
+    found = open_network(Network(model="resnet14"), classes=10, input_shape=(1, 8, 8))
+    choice = choose_by_counts(found, [1, 2, 2])
+    made = make_plan(found, choice, surgery="identity", device=torch.device("cpu"))
+    write_plan(replace(made, **{"dataset": {"dataset": "digits"}} | changes), path)
+
+
+def remove_too(path, name):
+    plan(path)
+    content = json.loads(path.read_text())
+    content["kept"].remove(name)
+    content["removed"].append(name)
+    path.write_text(json.dumps(content))
+
+
+def curve(path):
+    rows = [f"{at},{at / 10 + 0.15 * (at == 6)}" for at in range(7)]
+    path.write_text("layer_index,modularity\n" + "\n".join(rows))
+
+
 BUILDERS = {
     "text.parquet": lambda path: path.write_text("not Parquet"),
     "cut.parquet": lambda path: (parquet(path), cut(path, 2000)),
@@ -124,6 +150,13 @@ BUILDERS = {
     "syntax.py": lambda path: path.write_text("import torch\ndef net(:\n"),
     "imports.py": lambda path: path.write_text("import no_such_module_here\n"),
     "text.txt": lambda path: path.write_text("hello"),
+    "plan.json": plan,
+    "plan-of-another.json": lambda path: plan(path, model="resnet8"),
+    "plan-of-no-images.json": lambda path: plan(path, dataset={}),
+    "plan-of-colours.json": lambda path: plan(path, input_shape=[3, 8, 8]),
+    "plan-that-widens.json": lambda path: remove_too(path, "layer2.0"),
+    "plan-for-depth.json": lambda path: plan(path, surgery="depth"),
+    "curve.csv": curve,
 }
 
 

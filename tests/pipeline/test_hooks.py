@@ -1,25 +1,13 @@
-import io
-import os
-from pathlib import Path
+"""What capture() keeps of a network that runs, and that it leaves nothing behind."""
 
-import numpy as np
-import pyarrow.parquet as pq
 import pytest
 import torch
-from PIL import Image
 from torch import nn
 
-from graphs.errors import LayerError, ModelError
+from graphs.errors import LayerError
 from pipeline.hooks import capture, resolve_layers
 from pipeline.layer_info import LayerInfo
 from pipeline.models import load_model
-
-DATA = Path(os.environ.get("STRATAGRAPH_DATA", "/nonexistent"))
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="STRATAGRAPH_DATA is not set")
-
-IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-CIFAR10 = ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
-CIFAR10_WIDE = ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616))
 
 
 def hooks(model):
@@ -31,86 +19,9 @@ def images(count=4, channels=3, side=32):
     return torch.randn(count, channels, side, side, generator=generator)
 
 
-def names(model, spec, example=None):
-    return [layer.name for layer in resolve_layers(model, spec, example)]
-
-
 @pytest.fixture(scope="module")
 def model():
     return load_model("resnet8")
-
-
-# ---------------------------------------------------------------- naming
-
-
-@pytest.mark.parametrize(
-    ("spec", "expected"),
-    [
-        ("blocks", ["relu", "layer1.0", "layer2.0", "layer3.0"]),
-        ("reference", ["conv1", "layer1.0", "layer2.0", "layer3.0"]),
-        ("layer*.*", ["layer1.0", "layer2.0", "layer3.0"]),
-        ("layer?", ["layer1", "layer2", "layer3"]),
-        ("layer[12].0", ["layer1.0", "layer2.0"]),
-        ("layer[!12].0", ["layer3.0"]),
-        ("**.conv2", ["layer1.0.conv2", "layer2.0.conv2", "layer3.0.conv2"]),
-        ("layer3.0, conv1", ["conv1", "layer3.0"]),
-        (["linear", "bn1", "bn*"], ["bn1", "linear"]),
-    ],
-)
-def test_specifications(model, spec, expected):
-    assert names(model, spec) == expected
-
-
-def test_all_is_every_module_that_can_be_read(model):
-    found = names(model, "all")
-    assert found[:3] == ["conv1", "bn1", "relu"]
-    assert found[-2:] == ["avgpool", "linear"]
-    assert len(found) == sum(1 for _ in model.modules()) - 1
-    assert "0" not in names(nn.Sequential(nn.LSTM(4, 4)), "all", torch.zeros(1, 3, 4))
-
-
-def test_layers_are_numbered_in_execution_order(model):
-    layers = resolve_layers(model, "layer3.0,relu", images(1))
-    assert [(layer.index, layer.name) for layer in layers] == [(0, "relu"), (1, "layer3.0")]
-    assert layers[1].shape == (64, 8, 8)
-
-
-def test_no_match_lists_near_names(model):
-    with pytest.raises(LayerError, match=r"no layer matches 'layer1\.3'; near names: .*layer1\.0"):
-        resolve_layers(model, "relu,layer1.3")
-
-
-def test_a_layer_that_never_runs():
-    idle = nn.Sequential(nn.Linear(3, 3))
-    idle[0].aux = nn.Linear(3, 2)
-    with pytest.raises(LayerError, match=r"layer 0\.aux never runs .*; leave it out"):
-        resolve_layers(idle, "0.aux", torch.zeros(1, 3))
-
-
-def test_a_layer_whose_output_is_a_tuple():
-    with pytest.raises(
-        LayerError,
-        match=r"layer 0 \(LSTM\) cannot be read: its output is a tuple, not a tensor; ch",
-    ):
-        resolve_layers(nn.Sequential(nn.LSTM(4, 4)), "0", torch.zeros(1, 3, 4))
-
-
-def test_a_layer_without_the_batch_in_front():
-    with pytest.raises(
-        LayerError, match=r"layer 0 \(Flatten\) cannot be read: its output of shape"
-    ):
-        resolve_layers(nn.Sequential(nn.Flatten(0)), "0", torch.zeros(1, 3))
-
-
-@pytest.mark.parametrize("spec", ["", " , ", []])
-def test_nothing_named(model, spec):
-    with pytest.raises(LayerError, match="no layer was named; give blocks"):
-        resolve_layers(model, spec)
-
-
-def test_an_example_that_does_not_fit(model):
-    with pytest.raises(ModelError, match=r"cannot run on an input of shape \(1, 32, 32\)"):
-        resolve_layers(model, "blocks", images(1, channels=1))
 
 
 # ---------------------------------------------------------------- reading
@@ -366,80 +277,6 @@ def test_copies_from_a_gpu_have_arrived():
     expected = net[0].cpu()(x.cpu()).detach().flatten(1).float()
     assert torch.allclose(before, expected, atol=1e-5)
     assert torch.equal(after, before.relu())
-
-
-# ---------------------------------------------------------------- published weights
-
-
-def exact_images():
-    table = pq.read_table(DATA / "cifar10-exact" / "test.parquet", columns=["img", "label"])
-    pixels = [np.asarray(Image.open(io.BytesIO(row["bytes"]))) for row in table["img"].to_pylist()]
-    return torch.tensor(np.stack(pixels)).permute(0, 3, 1, 2) / 255, table["label"].to_numpy()
-
-
-def normalized(pixels, statistics):
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in statistics)
-    return (pixels - mean) / std
-
-
-@needs_data
-@pytest.mark.data
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("model", "file", "statistics", "accuracy"),
-    [
-        ("resnet20", "resnet20-12fca82f.th", IMAGENET, 0.916),
-        ("resnet32", "resnet32-d509ac18.th", IMAGENET, 0.928),
-        ("resnet44", "resnet44-014dd654.th", IMAGENET, 0.934),
-        (f"{DATA}/models/nin.py:nin", "nin_micronet.pth", CIFAR10, 0.856),
-        (f"{DATA}/models/vit.py:vit", "vit_d128_smmk47.pth", CIFAR10_WIDE, 0.717),
-    ],
-)
-def test_accuracy_of_published_weights(model, file, statistics, accuracy):
-    pixels, labels = exact_images()
-    net = load_model(model, weights=DATA / "weights" / file)
-    with torch.no_grad():
-        batches = normalized(pixels, statistics).split(128)
-        predicted = torch.cat([net(batch).argmax(1) for batch in batches]).numpy()
-    assert (predicted == labels).mean() == pytest.approx(accuracy, abs=6e-4)
-
-
-def modularity_of_labels(values, labels, k=3):
-    """Brute force: cosine, k neighbours, A = (D + D^T)/2, Newman's double sum."""
-    values = values.astype(np.float64)
-    values /= np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1e-8)
-    similarity = values @ values.T
-    np.fill_diagonal(similarity, -np.inf)
-    nearest = np.argsort(-similarity, axis=1, kind="stable")[:, :k]
-    directed = np.zeros_like(similarity)
-    rows = np.arange(len(values))[:, None]
-    directed[rows, nearest] = np.maximum(similarity[rows, nearest], 0)
-    weights = (directed + directed.T) / 2
-    strength = weights.sum(axis=1)
-    same = labels[:, None] == labels[None, :]
-    expected = np.outer(strength, strength) / strength.sum()
-    return ((weights - expected) * same).sum() / strength.sum()
-
-
-@needs_data
-@pytest.mark.data
-@pytest.mark.slow
-def test_the_curve_of_the_authors_code():
-    pixels, labels = exact_images()
-    net = load_model("resnet20", weights=DATA / "weights" / "resnet20-12fca82f.th")
-    x = normalized(pixels[:500], IMAGENET)
-    layers = resolve_layers(net, "reference", x)
-    with capture(net, layers) as captured:
-        net(x)
-    curve = [
-        modularity_of_labels(captured.outputs[layer.name].numpy(), labels[:500]) for layer in layers
-    ]
-    # Lu et al.'s released code on the same weights and images.
-    expected = [
-        0.110718, 0.045985, -0.007503, 0.167513, 0.206003,
-        0.221380, 0.261649, 0.413273, 0.503630, 0.789470,
-    ]  # fmt: skip
-    assert curve == pytest.approx(expected, abs=1e-5)
 
 
 # ---------------------------------------------------------------- inputs

@@ -17,12 +17,15 @@ import torch
 
 from graphs.proportions import wilson_interval
 from graphs.tables import read_frame
+from pipeline.api import analyze
 from pipeline.data import load_data
 from pipeline.models import load_model
+from pipeline.models.weights import read_state_dict
 from pipeline.pruning import latency
 from pipeline.pruning.parts import find_parts, find_stages
 from pipeline.pruning.plan import Plan, write_plan
 from pipeline.pruning.profile import count_macs, count_parameters
+from pipeline.pruning.surgery import remove_parts
 from pipeline.training import Recipe, evaluate, train
 
 SHAPE = (1, 8, 8)
@@ -62,8 +65,8 @@ def make_plan(model, weights, *, removed, surgery="identity", **changes):
         macs_after=0,
         layers=[
             {
-                "name": part.name, "score": float(part.index), "shape": list(part.shape),
-                "parameters": part.parameters, "macs": part.macs,
+                "index": part.index, "name": part.name, "score": float(part.index),
+                "shape": list(part.shape), "parameters": part.parameters, "macs": part.macs,
             }
             for part in parts
         ],
@@ -186,16 +189,28 @@ def test_killed_and_run_again(whole, plan, tmp_path, command):
     assert not list(out.rglob(".*.tmp"))
 
 
-def test_layer_by_layer(plan, tmp_path, command):
-    out = tmp_path / "out"
-    argv = ["prune", plan, out, *QUICK, "--no-export", "--iterative"]
+def test_layer_by_layer(weights, tmp_path, command):
+    path, out = tmp_path / "plan.json", tmp_path / "out"
+    dataset = {"samples": 60, "repeats": 2, "k": 4}
+    good = make_plan("resnet14", weights, removed=("layer1.1", "layer3.1"))
+    write_plan(replace(good, dataset=good.dataset | dataset), path)
+    argv = ["prune", path, out, *QUICK, "--no-export", "--iterative"]
     status, _, notes = command(argv)
     assert status == 0
     assert "tuned 2" in notes
     table = pd.read_parquet(out / "metrics" / "prune.parquet")
     assert table["step"].tolist() == [0, 1, 1, 2, 2]
-    assert table["removed"].tolist() == ["", *["layer1.1"] * 2, *["layer3.1"] * 2]
     assert table["parameters"].is_monotonic_decreasing
+    # the lowest of the plan's scores that can go; then what adds least to Q of the tuned network
+    original = load_model("resnet14", weights=weights, input_shape=SHAPE)
+    parts = find_parts(original, SHAPE)
+    first = remove_parts(original, parts, ["layer1.0"], input_shape=SHAPE).model
+    first.load_state_dict(read_state_dict(out / "tuning" / "01" / "weights.pt"))
+    found = analyze(first, load_data("digits"), samples=60, repeats=2, k=4)
+    curve = found.layers.groupby("layer")["modularity"].mean()
+    gains = {name: curve[name] - curve[name[:-1] + "0"] for name in ("layer2.1", "layer3.1")}
+    second = min(gains, key=gains.get)
+    assert table["removed"].tolist() == ["", *["layer1.0"] * 2, *[second] * 2]
     before = steady(out)
     shutil.rmtree(out / "tuning" / "02")
     (out / "done" / "02-tuned.json").unlink()

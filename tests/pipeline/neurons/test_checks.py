@@ -34,6 +34,11 @@ def test_unknown_checks_are_refused(numbers):
         check_neurons(numbers)
 
 
+def test_no_network_measures_nothing():
+    with pytest.raises(StratagraphError, match="--networks 0 measures nothing; give at least 1"):
+        check_neurons("2", networks=0)
+
+
 def test_every_check_is_a_function():
     for number, (path, what) in CHECKS.items():
         home, _, name = path.partition(":")

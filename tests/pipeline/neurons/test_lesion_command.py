@@ -103,7 +103,7 @@ def test_other_lesions_and_other_files_are_kept(weights, finished, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-def test_network_that_lesions_do_not_hurt(tmp_path, caplog):
+def test_network_that_lesions_do_not_hurt(tmp_path):
     """Untrained: nothing is important, and the graph of modules is empty."""
     out = command.lesion_neurons(tmp_path, **{**OPTIONS, "random_sets": 19})
     tables = _read(out)
@@ -125,7 +125,8 @@ def test_other_modules(modules, weights, finished, tmp_path):
         assert len(lesions) == len(plain)
 
 
-def test_convolutions(tmp_path):
+@pytest.mark.parametrize("modules", ["weights", "activations"])
+def test_convolutions(modules, tmp_path):
     options = {**OPTIONS, "model": "vgg8", "random_sets": 1, "pair_sets": 0, "clusters": 2}
-    lesions = _read(command.lesion_neurons(tmp_path, **options))["lesions"]
+    lesions = _read(command.lesion_neurons(tmp_path, modules=modules, **options))["lesions"]
     assert lesions["layer"].nunique() > 2

@@ -10,6 +10,7 @@ from pipeline.data import from_arrays
 from pipeline.models.mlp import MLP
 from pipeline.neurons.double_lesions import double_lesions
 from pipeline.neurons.lesions import LesionBench, Module, lesion_layer
+from pipeline.neurons.partitions import find_clusters
 from pipeline.neurons.tails import Tails
 
 CLASSES, COPIES = 4, 3
@@ -96,6 +97,33 @@ class _Skip(nn.Module):
         return self.last(hidden + self.second(hidden).relu())
 
 
+class _Joined(nn.Module):
+    """No chain: a module takes two tensors."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.join, self.last = nn.Conv2d(1, 6, 1), _Add(), nn.Linear(24, 3)
+
+    def forward(self, x):
+        return self.last(self.join(self.first(x), x).flatten(1))
+
+
+class _Add(nn.Module):
+    def forward(self, a, b):
+        return a + b
+
+
+class _Flattened(nn.Module):
+    """No chain: flattening, between two modules, is none."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.norm, self.last = nn.Conv2d(1, 6, 1), nn.BatchNorm1d(24), nn.Linear(24, 3)
+
+    def forward(self, x):
+        return self.last(self.norm(self.first(x).flatten(1)))
+
+
 @pytest.mark.parametrize(
     "model",
     [
@@ -104,15 +132,19 @@ class _Skip(nn.Module):
             nn.Conv2d(1, 6, 1), nn.BatchNorm2d(6), nn.ReLU(), nn.Flatten(), nn.Linear(24, 3)
         ),
         _Skip(),
+        _Joined(),
+        _Flattened(),
     ],
-    ids=["in-place", "convolution", "skip"],
+    ids=["in-place", "convolution", "skip", "joined", "flattened"],
 )
 def test_tails_give_what_hooks_give(model):
     torch.manual_seed(0)
+    for value in model.parameters():  # above 0, so that no neuron is dead
+        nn.init.uniform_(value, 0.1, 1)
     images = torch.rand(7, 1, 2, 2)
     kept = images.clone()
     tails = Tails(model, images)
-    assert (tails.chain is None) == isinstance(model, _Skip)
+    assert (tails.chain is None) == isinstance(model, _Skip | _Joined | _Flattened)
     name = next(n for n, m in model.named_modules() if isinstance(m, nn.Linear | nn.Conv2d))
     factors = torch.tensor([1.0, 0, 1, 0, 0, 1])
     found = list(tails.outputs(images, name, [[], [(name, factors)], []]))
@@ -157,6 +189,24 @@ def test_input_and_last_layer_are_passed_over():
     bench = LesionBench(_identity_network(), _pixels(), clusters)
     assert list(bench.clusters) == ["net.1"]
     assert bench.layer_indices["net.1"] == 1
+
+
+class _HeadFirst(nn.Module):
+    """Its last layer is defined before its hidden one."""
+
+    def __init__(self):
+        super().__init__()
+        self.head, self.hidden = nn.Linear(12, CLASSES), nn.Linear(4, 12)
+
+    def forward(self, x):
+        return self.head(self.hidden(x.flatten(1)).relu())
+
+
+def test_the_last_layer_is_the_one_that_runs_last():
+    clusters = {"hidden": BY_CLASS, "head": np.arange(CLASSES)}
+    assert list(LesionBench(_HeadFirst(), _pixels(), clusters).clusters) == ["hidden"]
+    found = find_clusters(_HeadFirst(), _pixels(), "activations", clusters=2)
+    assert list(found) == ["hidden"]
 
 
 def test_same_seed_same_tables():

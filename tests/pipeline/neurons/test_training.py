@@ -3,16 +3,17 @@ import pytest
 import torch
 from torch import nn
 
-import pipeline.neurons.training as training_module
 from graphs.eigenvalues import laplacian_eigenvalues
 from graphs.errors import DataError, ModelError, RunError
 from pipeline.data import load_data
 from pipeline.models import load_model
 from pipeline.models.mlp import MLP
 from pipeline.neurons.dropout import QuickDropout, add_dropout
+from pipeline.neurons.epochs import NeuronRun
 from pipeline.neurons.initial import initialize_neurons
 from pipeline.neurons.masks import weights_of
 from pipeline.neurons.recipe import NeuronRecipe
+from pipeline.neurons.train_command import train_for_neurons
 from pipeline.neurons.training import train_neurons
 
 TRAIN, TEST = (load_data("digits", split=split) for split in ("train", "test"))
@@ -53,14 +54,14 @@ def test_what_training_leaves(undisturbed):
 
 @pytest.mark.parametrize("stop", [1, 2, 3])
 def test_interrupted_training_ends_in_the_same_weights(stop, undisturbed, tmp_path, monkeypatch):
-    whole = training_module._Run.epoch
+    whole = NeuronRun.epoch
 
     def epoch(run, number):
         if number == stop:
             raise KeyboardInterrupt
         whole(run, number)
 
-    monkeypatch.setattr(training_module._Run, "epoch", epoch)
+    monkeypatch.setattr(NeuronRun, "epoch", epoch)
     with pytest.raises(KeyboardInterrupt):
         train_neurons(_model(), TRAIN, TEST, out=tmp_path, recipe=RECIPE)
     monkeypatch.undo()
@@ -99,6 +100,9 @@ def test_no_epochs_leave_the_initial_weights(tmp_path):
     result = train_neurons(_model(), TRAIN, TEST, out=tmp_path, recipe=recipe)
     expected = initialize_neurons(_model(), "glorot", seed=5)
     assert _same(_state(result.unpruned), expected.state_dict())
+    assert result.history.empty
+    command = train_for_neurons(tmp_path, model="mlp-24-16", recipe=recipe, progress=False)
+    assert command == tmp_path / "unpruned.pt"
 
 
 def test_it_learns(tmp_path):

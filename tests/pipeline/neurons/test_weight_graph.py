@@ -269,6 +269,22 @@ class BothSides(nn.Module):
         return self.b(x + self.norm(x))
 
 
+class Averaged(nn.Module):
+    """Averages over as many channels as a map is high: the shape alone does not tell."""
+
+    def __init__(self, dim):
+        super().__init__()
+        self.a, self.b, self.dim = nn.Conv2d(1, 4, 1), nn.Conv1d(4, 2, 1), dim
+
+    def forward(self, x):
+        return self.b(self.a(x).mean(self.dim))
+
+
+def test_averages_over_positions_keep_channels():
+    graph = neuron_graph(Averaged(-1), (1, 4, 4))
+    assert graph.widths == (4, 2)
+
+
 class Gated(nn.Sequential):
     def __init__(self):
         super().__init__(Attention(), nn.Linear(2, 2))
@@ -280,6 +296,8 @@ class Gated(nn.Sequential):
         (nn.Sequential(nn.Flatten(), nn.ReLU()), (4,), "Sequential has no linear layer or conv"),
         (Twice(), (3,), "layer runs 2 times in one pass"),
         (Gated(), (4,), "the step Mul between the layers of Gated mixes neurons"),
+        (Averaged(1), (1, 4, 4), "the step Mean between the layers of Averaged mixes neurons"),
+        (Averaged(-3), (1, 4, 4), "the step Mean between the layers of Averaged mixes neurons"),
         (Tokens(), (5, 4), r"layer is applied to an input of shape \(5, 4\)"),
         (BothSides(), (1, 2, 2), "a is read both before and after its batch normalisation"),
         (nn.Sequential(nn.Linear(4, 3), nn.LayerNorm(3), nn.Linear(3, 2)), (4,), "NativeLayerNorm"),

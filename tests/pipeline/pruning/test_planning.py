@@ -216,6 +216,7 @@ def test_files_that_are_no_plan(content, said, tmp_path):
             "layer_index,modularity,layer\n0,1,relu\n1,2,layer1.0\n2,3,a\n3,4,b\n",
             "calls layer 2 'a', in resnet8 it is 'layer2.0'",
         ),
+        ("layer_index,modularity\n0,1\nx,2\n,3\n3,4\n", "one row for each layer_index"),
         ("layer_index,modularity\n", "has no rows"),
         ("", "cannot be read"),
     ],
@@ -241,9 +242,22 @@ def test_edited_plans_are_refused(resnet14, tmp_path):
     )
     path = tmp_path / "plan.json"
     content = json.loads(write_plan(plan, path).read_text())
-    for key, value in (("kept", [*plan.kept[1:], "relux"]), ("removed", []), ("kept", None)):
-        path.write_text(json.dumps(content | {key: value}))
-        with pytest.raises(PlanError, match="does not say of each layer whether it is kept"):
+    everything = [layer["name"] for layer in plan.layers]
+    for changes, said in (
+        ({"kept": [*plan.kept[1:], "relux"]}, "does not say of each layer whether it is kept"),
+        ({"removed": []}, "does not say of each layer whether it is kept"),
+        ({"layers": [{}]}, "does not say of each layer whether it is kept"),
+        ({"kept": everything, "removed": []}, "removes no layer; name at least one under"),
+        ({"kept": None}, "has 'None' as 'kept'; make the plan again"),
+        ({"removed": [7]}, r"has '\[7\]' as 'removed'"),
+        ({"surgery": "both"}, "has 'both' as 'surgery'"),
+        ({"classes": "ten"}, "has 'ten' as 'classes'"),
+        ({"input_shape": [3, 32.5, 32]}, r"has '\[3, 32.5, 32\]' as 'input_shape'"),
+        ({"input_shape": [3, 0, 32]}, r"is for images of shape \[3, 0, 32\]"),
+        ({"layers": ["relu"]}, r"as 'layers'"),
+    ):
+        path.write_text(json.dumps(content | changes))
+        with pytest.raises(PlanError, match=said):
             read_plan(path)
 
 

@@ -238,6 +238,26 @@ def test_what_depends_on_a_block_is_an_error():
         remove_parts(model, find_parts(model, (4,)), ["block"], input_shape=(4,))
 
 
+class Noisy(Counting):
+    """Draws something in eval mode too."""
+
+    def forward(self, x):
+        return self.head(self.block(self.stem(x))) + torch.rand(1)
+
+
+def test_a_network_that_is_random_is_told_so():
+    for names in (["block"], []):
+        with pytest.raises(ModelError, match="Noisy gives something else each time, also in eval"):
+            remove_parts(Noisy(), find_parts(Noisy(), (4,)), names, input_shape=(4,))
+
+
+def test_weights_that_are_no_numbers_cannot_be_checked():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), nn.Linear(4, 2))
+    nn.init.constant_(model[0].weight, float("nan"))
+    with pytest.raises(ModelError, match="Sequential gives values that are not finite: .*; check"):
+        remove_parts(model, find_parts(model, (4,)), ["1"], input_shape=(4,))
+
+
 @pytest.mark.parametrize(
     ("names", "said"),
     [

@@ -1,20 +1,23 @@
 """`stratagraph study prune-compare` on the handwritten digits."""
 
 import json
+import shutil
 
 import pandas as pd
 import pytest
 
-from graphs.errors import PlanError, RunError
+from graphs.errors import DataError, PlanError, RunError
 from graphs.tables import read_frame
 from pipeline.cli import main
 from pipeline.data import load_data
 from pipeline.models import load_model
-from pipeline.options import Images, Network, Work
+from pipeline.options import Images, Neighbours, Network, Work
+from pipeline.prune_command import OtherImages
 from pipeline.pruning.plan import follow_plan, read_plan
 from pipeline.pruning.states import measure_accuracy
 from pipeline.pruning.tuning import Tuning
 from pipeline.run import run_stages
+from pipeline.stage2_edges import build_edges
 from pipeline.studies.prune_compare import WHOLE, Contest, study_prune_compare
 from pipeline.studies.prune_reading import read_comparison
 from pipeline.training import Recipe, train
@@ -110,6 +113,20 @@ def test_another_contest_in_the_folder_is_refused(done, run):
         study(run, done, tuning=Tuning(epochs=2))
 
 
+def test_a_run_that_was_linked_anew_is_another_study(done, run, tmp_path):
+    linked = shutil.copytree(run, tmp_path / "run")
+    build_edges(linked, neighbours=Neighbours(k=5), work=QUIET)
+    with pytest.raises(RunError, match="holds a study of other runs or with other options"):
+        study(linked, done)
+
+
+def test_images_are_looked_for_before_anything_is_scored(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("pipeline.studies.prune_compare.score_subject", None)
+    images = OtherImages(dataset="parquet", data=tmp_path / "none")
+    with pytest.raises(DataError, match="none does not exist; check --data"):
+        study(run, tmp_path / "study", images=images)
+
+
 def test_the_command(done, run, capsys, tmp_path):
     asked = ["--criteria", "modularity,random,tail", "--macs", "0.8", "--draws", "2"]
     with pytest.raises(SystemExit) as ended:
@@ -155,9 +172,11 @@ def test_the_reading_is_honest():
     assert "1.00 (95 % interval 1.00 to 1.00) with its gain in Q" in said
     assert "-1.00 (95 % interval -1.00 to -1.00) with the Q lost" in said
     close = pd.DataFrame([*rows[:2], row("tail", 0.81)])
-    assert "Best is tail, within its interval of modularity." in read_comparison(
+    assert "Best is tail; its interval overlaps that of modularity." in read_comparison(
         close, single.iloc[:2], epochs=1
     )
+    same = single.assign(accuracy_lost=0.0)
+    assert "the same for all layers." in read_comparison(close, same, epochs=1)
     assert "Too few layers" in read_comparison(close, single.iloc[:2], epochs=1)
 
 
