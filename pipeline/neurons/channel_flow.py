@@ -175,7 +175,7 @@ class _Walk:
             return self._normalize(node, *flows[0])
         self.raw.update(self.names[self.layers[p]] for p, _ in flows if p in self.layers)
         step = node.name().rstrip("0123456789").removesuffix("Backward")
-        found = carry(step, node, [flow for _, flow in flows], flows[0][0])
+        found = carry(step, node, [flow for _, flow in flows], parent=flows[0][0])
         if found is None or len(shape) < 2 or found.features != shape[1]:
             raise LayerError(
                 f"the step {step} between the layers of {type(self.trace.modules['']).__name__} "

@@ -73,7 +73,7 @@ def shape_of(node: Node) -> tuple[int, ...]:
     return tuple(node._input_metadata[0].shape)
 
 
-def carry(step: str, node: Any, flows: list[Flow], parent: Node) -> Flow | None:
+def carry(step: str, node: Any, flows: list[Flow], *, parent: Node) -> Flow | None:
     """Carry channels through one step; None for a step that mixes them."""
     if step in ("Add", "Sub"):
         return _added(flows)
