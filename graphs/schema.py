@@ -52,6 +52,8 @@ TableName = Literal[
 TABLE_NAMES: tuple[TableName, ...] = get_args(TableName)
 VERSION = 1
 KEY = "stratagraph.schema"
+# which stage writes a table of a run, where it is not the third
+_STAGES = {"nodes": "activations", "activations": "activations", "edges": "edges"}
 
 _ALL = runs.TABLES | studies.TABLES | pruning.TABLES | neurons.TABLES
 COLUMNS: dict[TableName, pa.Schema] = {name: _ALL[name] for name in TABLE_NAMES}
@@ -78,6 +80,19 @@ def label(name: TableName) -> str:
     'edges/1'
     """
     return f"{name}/{VERSION}"
+
+
+def write_again(name: TableName) -> str:
+    """Return the remedy for a table that cannot be read: what writes it.
+
+    Examples
+    --------
+    >>> write_again("edges"), write_again("tsne")
+    ('run `stratagraph edges` again', 'repeat the command that wrote it')
+    """
+    if name not in runs.TABLES:
+        return "repeat the command that wrote it"
+    return f"run `stratagraph {_STAGES.get(name, 'communities')}` again"
 
 
 def validate(schema: pa.Schema, name: TableName, *, where: str) -> None:
@@ -112,11 +127,11 @@ def validate(schema: pa.Schema, name: TableName, *, where: str) -> None:
         if column.name not in schema.names:
             raise SchemaError(
                 f"{where} has no column {column.name!r}: it has {', '.join(schema.names)}",
-                "run the stage that writes it again",
+                write_again(name),
             )
         kind = schema.field(column.name).type
         if kind != column.type:
             raise SchemaError(
                 f"{where}: column {column.name!r} is {kind}, not {column.type}",
-                "run the stage that writes it again",
+                write_again(name),
             )

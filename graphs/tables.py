@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from graphs.errors import CorruptFileError
 from graphs.files import explain_os_error, replacing
 from graphs.places import remote
-from graphs.schema import COLUMNS, KEY, TableName, activation_schema, label, validate
+from graphs.schema import COLUMNS, KEY, TableName, activation_schema, label, validate, write_again
 
 ROW_GROUP = 256
 PREFIX = "stratagraph."
@@ -68,7 +68,7 @@ def read_frame(path: Path, name: TableName) -> pd.DataFrame:
         try:
             frame: pd.DataFrame = file.read().to_pandas()
         except (OSError, pa.ArrowException) as error:
-            raise _corrupt(path, error) from error
+            raise _corrupt(path, error, name) from error
     return frame
 
 
@@ -187,7 +187,7 @@ def read_shard(
             try:
                 table = file.read_row_group(group)
             except (OSError, pa.ArrowException) as error:
-                raise _corrupt(path, error) from error
+                raise _corrupt(path, error, "activations") from error
             rows = table.column("activation").combine_chunks()
             values = rows.flatten().to_numpy(zero_copy_only=True).reshape(-1, size)
             yield at, table.column("node").to_numpy(), values
@@ -200,10 +200,10 @@ def _open(path: Path, name: TableName) -> pq.ParquetFile:
         file = pq.ParquetFile(source, page_checksum_verification=True, pre_buffer=together)
     except FileNotFoundError:
         raise CorruptFileError(
-            f"{path} is missing", "run the stage that writes it again; what is there is kept"
+            f"{path} is missing", f"{write_again(name)}; what is there is kept"
         ) from None
     except (OSError, pa.ArrowException) as error:
-        raise _corrupt(path, error) from error
+        raise _corrupt(path, error, name) from error
     try:
         validate(file.schema_arrow, name, where=str(path))
     except BaseException:
@@ -212,11 +212,11 @@ def _open(path: Path, name: TableName) -> pq.ParquetFile:
     return file
 
 
-def _corrupt(path: Path, error: Exception) -> CorruptFileError:
+def _corrupt(path: Path, error: Exception, name: TableName) -> CorruptFileError:
     reason = str(error).splitlines()[0].rstrip(".;")
     return CorruptFileError(
         f"{path} is truncated or damaged ({reason})",
-        "delete it and run the stage that writes it again; what is whole is kept",
+        f"delete it and {write_again(name)}; what is whole is kept",
     )
 
 

@@ -175,7 +175,7 @@ def test_a_range_of_rows_costs_a_range_of_bytes(bucket, monkeypatch):
 
 def test_a_missing_or_cut_shard_is_an_error(folder):
     path = folder / "part-00000.parquet"
-    with pytest.raises(CorruptFileError, match="part-00000.parquet is missing; run the stage"):
+    with pytest.raises(CorruptFileError, match="part-00000.parquet is missing; run `stratagraph"):
         LayerRows([path])
     shard(path, range(300))
     with path.open("rb") as stream:
