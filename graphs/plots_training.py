@@ -139,16 +139,20 @@ def plot_untrained(layers: pd.DataFrame, ax: Axes, *, trained: str = "trained") 
     TableError
         When a column is missing or the table has no rows.
     """
-    require_columns(layers, "layers", ["variant", "repeat", "layer_index", "layer", "modularity"])
+    columns = ["variant", "repeat", "layer_index", "layer", "modularity"]
+    require_columns(layers, "layers", columns)
     others = layers[layers["variant"] != trained]
     curves = others.pivot_table(index="layer_index", columns="variant", values="modularity")
     mean, sd = curves.mean(axis=1), curves.std(axis=1).fillna(0)
     ax.fill_between(curves.index, mean - sd, mean + sd, color="0.85", linewidth=0, zorder=1)
     ax.plot(curves.index, curves, color="0.6", linewidth=0.8, zorder=1)
-    plot_curve(layers[layers["variant"] == trained], ax)
+    # without what permuted labels give, which would be grey, too
+    own = layers.loc[layers["variant"] == trained, columns]
+    plot_curve(own, ax)
     line = next(line for line in ax.get_lines() if line.get_label() == trained)
     grey = Patch(facecolor="0.85", edgecolor="0.6")
-    labels = [f"{trained}, mean ± SD over the repeats", f"{curves.shape[1]} untrained, mean ± SD"]
+    spread = "mean ± SD over the repeats" if own["repeat"].nunique() > 1 else "one repeat"
+    labels = [f"{trained}, {spread}", f"{curves.shape[1]} untrained, mean ± SD"]
     ax.legend([line, grey], labels, frameon=False, loc="best")
     return ax
 

@@ -42,7 +42,10 @@ def class_sentences(class_pairs: pd.DataFrame, samples: pd.DataFrame) -> list[st
         "half as often as by chance."
     ]
     if len(linked):
-        pairs = [f"{row.pair} ({_times(row.excess_last)} chance)" for row in linked.itertuples()]
+        pairs = [
+            f"{pair} ({_times(excess)} chance)"
+            for pair, excess in zip(linked["pair"], linked["excess_last"], strict=True)
+        ]
         told.append(f"Not apart: {_listed(pairs)}.")
     if len(rest) > len(linked):
         told.append(

@@ -89,7 +89,17 @@ def test_untrained_networks_are_a_band(ax):
     heights = ax.collections[0].get_paths()[0].vertices[:, 1]
     assert (heights.min(), heights.max()) == pytest.approx((min(0.1, 0.2 - sd), 0.2 + sd))
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["trained, one repeat", "2 untrained, mean ± SD"]
+
+
+def test_untrained_networks_are_the_only_band_in_grey(ax):
+    once = layer_table().assign(modularity_null_mean=0.0, modularity_null_sd=0.1)
+    twice = pd.concat([once, once.assign(repeat=1)])
+    plot_untrained(twice, ax)
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
     assert labels == ["trained, mean ± SD over the repeats", "2 untrained, mean ± SD"]
+    # of the untrained ones and of the trained one's repeats
+    assert len(ax.collections) == 2
 
 
 @pytest.mark.parametrize("plot", [plot_epochs, plot_accuracy, plot_untrained])
