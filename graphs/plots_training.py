@@ -151,7 +151,8 @@ def plot_untrained(layers: pd.DataFrame, ax: Axes, *, trained: str = "trained") 
     plot_curve(own, ax)
     line = next(line for line in ax.get_lines() if line.get_label() == trained)
     grey = Patch(facecolor="0.85", edgecolor="0.6")
-    spread = "mean ± SD over the repeats" if own["repeat"].nunique() > 1 else "one repeat"
+    several = len(own["repeat"].drop_duplicates()) > 1
+    spread = "mean ± SD over the repeats" if several else "one repeat"
     labels = [f"{trained}, {spread}", f"{curves.shape[1]} untrained, mean ± SD"]
     ax.legend([line, grey], labels, frameon=False, loc="best")
     return ax
