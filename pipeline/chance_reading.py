@@ -41,7 +41,7 @@ def chance_sentences(layers: pd.DataFrame) -> list[str]:
     if len(names) == len(worst):
         where = "in no layer"
     return [
-        f"Q is above that of permuted labels {where} (p <= {SURE}, {PERMUTATIONS} permutations).",
+        f"Q is above that of {PERMUTATIONS} permutations of the labels (p <= {SURE}) {where}.",
         _last(layers),
     ]
 

@@ -141,6 +141,11 @@ def _steps(values: NDArray[np.float64], names: list[str]) -> list[str]:
     told = []
     if len(slow) == len(steps):
         told.append(f"no single step gains {FLAT} or more")
+    elif slow and slow == fallen:
+        fallen = []
+        told.append(
+            f"Q falls by more than {FLAT} at {listed(slow, most=LISTED)}, which may be redundant"
+        )
     elif slow:
         verb = "gains" if len(slow) == 1 else "gain"
         told.append(

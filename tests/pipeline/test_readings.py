@@ -52,7 +52,7 @@ FINE = sample_table([0, 0, 0, -1.0, False], [1, 1, 1, -1.0, False])
 
 def test_one_repeat_has_the_bootstrap_interval():
     assert chance_sentences(layer_table([0.1, 0.5])) == [
-        "Q is above that of permuted labels in every layer (p <= 0.01, 200 permutations).",
+        "Q is above that of 200 permutations of the labels (p <= 0.01) in every layer.",
         "Q in block1 is between 0.40 and 0.70 in 95 % of bootstrap draws of these samples; other "
         "samples would spread wider.",
     ]
@@ -76,7 +76,7 @@ def test_repeats_have_the_interval_of_their_mean():
 def test_layers_like_chance_are_named_by_their_worst_repeat(p, where):
     sentence = chance_sentences(layer_table([0.1, 0.5], [0.2, 0.6], p=p))[0]
     assert sentence == (
-        f"Q is above that of permuted labels {where} (p <= 0.01, 200 permutations)."
+        f"Q is above that of 200 permutations of the labels (p <= 0.01) {where}."
     )
 
 

@@ -208,7 +208,7 @@ def test_chance_and_samples_are_told_and_written(run_folder, tmp_path, caplog):
     with caplog.at_level(logging.INFO, "stratagraph"):
         measure_graphs(out)  # nothing to do: told all the same
     text = " ".join(caplog.text.split())
-    assert "Q is above that of permuted labels" in text
+    assert "Q is above that of 200 permutations of the labels" in text
     assert "pairs of classes are apart in the last layer, layer3.0" in text
     assert "of 240 samples" in text
 

@@ -34,7 +34,7 @@ def test_layers_stand_in_order_of_depth_beyond_ten():
     [
         ([0.1, 0.5], "Classes separate with depth: Q goes from 0.10 (conv0) to 0.50 (conv1); every layer adds 0.03 or more."),
         ([0.1, 0.5, 0.51], "Classes separate with depth: Q goes from 0.10 (conv0) to 0.51 (conv2); 1 of 2 steps gains less than 0.03 and may be redundant: conv2."),
-        ([0.1, 0.6, 0.5], "Classes separate with depth: Q goes from 0.10 (conv0) to 0.50 (conv2), highest at conv1 (0.60); 1 of 2 steps gains less than 0.03 and may be redundant: conv2; Q falls by more than 0.03 at conv2."),
+        ([0.1, 0.6, 0.5], "Classes separate with depth: Q goes from 0.10 (conv0) to 0.50 (conv2), highest at conv1 (0.60); Q falls by more than 0.03 at conv2, which may be redundant."),
         ([0.08, 0.047, 0.008, 0.164, 0.176, 0.78], "Classes separate with depth: Q goes from 0.08 (conv0) to 0.78 (conv5); 3 of 5 steps gain less than 0.03 and may be redundant: conv1, conv2, conv4; Q falls by more than 0.03 at conv1, conv2."),
         ([0.1, 0.12, 0.145, 0.11, 0.135], "Classes separate with depth: Q goes from 0.10 (conv0) to 0.14 (conv4), highest at conv2 (0.14); no single step gains 0.03 or more; Q falls by more than 0.03 at conv3."),
         ([0.10, 0.12, 0.14], "Classes separate with depth: Q goes from 0.10 (conv0) to 0.14 (conv2); no single step gains 0.03 or more."),
