@@ -75,9 +75,7 @@ def test_repeats_have_the_interval_of_their_mean():
 )
 def test_layers_like_chance_are_named_by_their_worst_repeat(p, where):
     sentence = chance_sentences(layer_table([0.1, 0.5], [0.2, 0.6], p=p))[0]
-    assert sentence == (
-        f"Q is above that of 200 permutations of the labels (p <= 0.01) {where}."
-    )
+    assert sentence == (f"Q is above that of 200 permutations of the labels (p <= 0.01) {where}.")
 
 
 def test_classes_that_separate_late_and_never():
