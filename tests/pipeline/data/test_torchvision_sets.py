@@ -66,7 +66,7 @@ def test_damaged_files(mnist):
 
 def test_lengths_differ(mnist):
     write_idx(mnist / "MNIST/raw/t10k-labels-idx1-ubyte", np.zeros(5, np.uint8))
-    with pytest.raises(DataError, match=r"images of shape \(6, 28, 28\) and 5 labels"):
+    with pytest.raises(DataError, match=r"images of shape \(6, 28, 28\), labels of shape \(5,\)"):
         load_data("mnist", path=mnist)
 
 
