@@ -81,7 +81,7 @@ def test_repeats_that_overlap_are_said(arrays, caplog):
 def test_what_is_no_network_no_data_and_no_figure_is_named(arrays):
     with pytest.raises(ModelError, match=r"model is a int, not a torch\.nn\.Module"):
         analyze(3, arrays)
-    with pytest.raises(DataError, match=r"data is a list, not \(images, labels\)"):
+    with pytest.raises(DataError, match=r"data of type list is not \(images, labels\)"):
         analyze("mlp", list(arrays))
     found = analyze("mlp", arrays, samples=60, repeats=1)
     with pytest.raises(GraphError, match="there is no figure 'nope'; choose"):
