@@ -79,7 +79,11 @@ def test_npz_with_splits(tmp_path, colour):
 @pytest.mark.parametrize(
     ("x", "y", "problem"),
     [
-        (np.zeros((3, 4, 4), np.uint8), [0, 1], r"images of shape \(3, 4, 4\), labels of shape \(2,\)"),
+        (
+            np.zeros((3, 4, 4), np.uint8),
+            [0, 1],
+            r"images of shape \(3, 4, 4\), labels of shape \(2,\)",
+        ),
         (np.zeros((0, 4, 4), np.uint8), [], "the arrays has no samples; choose another"),
         (np.zeros((2, 4, 4), np.int64), [0, 1], "images of .* are int64 of shape"),
         (np.zeros((2, 16), np.uint8), [0, 1], r"are uint8 of shape \(2, 16\); use uint8"),
