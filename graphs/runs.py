@@ -155,7 +155,7 @@ class Run:
         if not entry:
             number = STAGES.index(name) + 1
             remedy = f"run `stratagraph {name} --out {self.root}` first"
-            if number == 1 and self._has_traces():
+            if number == 1 and self.root.is_dir() and self._has_traces():
                 remedy = "repeat the command that began it: what is there is kept"
             raise RunError(f"{self.root} has no finished stage {number} ({name})", remedy)
         return entry
