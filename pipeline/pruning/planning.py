@@ -16,6 +16,8 @@ from pipeline.pruning.plan import Plan, Surgery, cut, protect
 from pipeline.pruning.profile import count_macs, count_parameters
 from pipeline.pruning.subject import Subject
 
+EVEN = 0.05  # quartiles no further apart than this share: nothing disturbed the rounds
+
 
 def make_plan(
     subject: Subject, choice: Choice, *, surgery: Surgery, device: torch.device, seed: int = 0
@@ -43,22 +45,12 @@ def make_plan(
         When the smaller network does not run.
     """
     parts = subject.parts
-    staying, protected = protect(
-        parts, choice.kept, surgery=surgery, scores=np.nan_to_num(choice.scores).tolist()
-    )
-    kept = [part.name for part in staying]
-    removed = [part.name for part in parts if part.name not in set(kept)]
-    if not removed:
-        reasons = "; ".join(f"{name}: {why}" for name, why in list(protected.items())[:3])
-        raise PlanError(
-            f"nothing would be removed from {subject.network.model}"
-            + (f" ({reasons})" if reasons else ""),
-            "choose another threshold or budget, or --surgery depth",
-        )
+    kept, protected = _settle(subject, choice, surgery)
     smaller = cut(
         subject.model, parts, kept=kept, surgery=surgery, shape=subject.input_shape, seed=seed
     ).model
     stages = find_stages(parts)
+    latency = time_both(subject.model, smaller, subject.input_shape, device=device)
     return Plan(
         model=subject.network.model,
         weights=subject.network.weights,
@@ -69,7 +61,7 @@ def make_plan(
         settings=choice.settings,
         surgery=surgery,
         kept=kept,
-        removed=removed,
+        removed=[part.name for part in parts if part.name not in kept],
         stages=[sum(part.name in kept for part in stage) for stage in stages],
         stages_before=[len(stage) for stage in stages],
         protected=protected,
@@ -77,14 +69,28 @@ def make_plan(
         params_after=count_parameters(smaller),
         macs_before=count_macs(subject.model, subject.input_shape).total,
         macs_after=count_macs(smaller, subject.input_shape).total,
-        latency=time_both(subject.model, smaller, subject.input_shape, device=device),
+        latency=latency,
         device=device_title(device),
         layers=[
             _describe(part, choice, kept=part.name in kept, movable=_movable(part, surgery))
             for part in parts
         ],
-        warnings=[*choice.warnings, *_on_a_hair(parts, choice, surgery)],
+        warnings=[*choice.warnings, *_on_a_hair(parts, choice, surgery), *_on_times(latency)],
     )
+
+
+def _settle(subject: Subject, choice: Choice, surgery: Surgery) -> tuple[list[str], dict[str, str]]:
+    """Return the names of the layers that stay, and why those stay that the choice removes."""
+    parts, scores = subject.parts, np.nan_to_num(choice.scores).tolist()
+    staying, protected = protect(parts, choice.kept, surgery=surgery, scores=scores)
+    if len(staying) == len(parts):
+        reasons = "; ".join(f"{name}: {why}" for name, why in list(protected.items())[:3])
+        raise PlanError(
+            f"nothing would be removed from {subject.network.model}"
+            + (f" ({reasons})" if reasons else ""),
+            "choose another threshold or budget, or --surgery depth",
+        )
+    return [part.name for part in staying], protected
 
 
 def _on_a_hair(parts: Sequence[Part], choice: Choice, surgery: Surgery) -> list[str]:
@@ -121,6 +127,23 @@ def time_both(
             }
         )
     return rows
+
+
+def _on_times(latency: Sequence[dict[str, Any]]) -> list[str]:
+    """Say in which batches the rounds differ by more than before and after do."""
+    uneven = [str(row["batch"]) for row in latency if _is_uneven(row)]
+    said = f"uneven times in batches of {' and '.join(uneven)}: measure again on an idle machine"
+    return [said] if uneven else []
+
+
+def _is_uneven(row: dict[str, Any]) -> bool:
+    """Whether quartiles lie further apart than the two networks, in seconds or as a ratio."""
+    spreads = [high - low for low, high in (row["before_quartiles"], row["after_quartiles"])]
+    low, high = row["speedup_quartiles"]
+    return bool(
+        max(spreads) > max(abs(row["before"] - row["after"]), EVEN * row["before"])
+        or high - low > max(abs(row["speedup"] - 1), EVEN)
+    )
 
 
 def images_of(subject: Subject) -> dict[str, Any]:

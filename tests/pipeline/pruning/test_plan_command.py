@@ -75,7 +75,8 @@ def test_the_same_seed_gives_the_same_plan(run, tmp_path):
         content = json.loads(
             plan_pruning(run, goal=GOAL, out=tmp_path / f"{name}.json").read_text()
         )
-        plans.append({key: value for key, value in content.items() if key != "latency"})
+        del content["latency"], content["warnings"]  # what clocks say
+        plans.append(content)
     assert plans[0] == plans[1]
 
 
