@@ -61,7 +61,8 @@ def plan_pruning(
     device
         Where latency is measured; `auto` takes a GPU where there is one.
     out
-        The plan's file; by default `plan.json` in the run, or here.
+        The plan's file; by default `plan.json` in the run, without a run in the folder where you
+        are.
 
     Returns
     -------
@@ -93,6 +94,8 @@ def plan_pruning(
         log.warning("the plan %s is replaced", path)
     write_plan(plan, path)
     show_table("plan", show_plan(plan), kept=plan.kept, removed=plan.removed)
+    if run is None and out is None:
+        log.info("without a run, the plan is written here: %s", path.absolute())
     return path
 
 

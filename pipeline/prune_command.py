@@ -26,6 +26,7 @@ from pipeline.pruning.one_by_one import (
     require_steps,
     sampling_of,
 )
+from pipeline.pruning.origin import require_current
 from pipeline.pruning.plan import Plan, follow_plan, read_plan
 from pipeline.pruning.report import lay_out, read_result
 from pipeline.pruning.saved import describe_cut, save_network
@@ -116,13 +117,15 @@ def prune_network(
     Raises
     ------
     PlanError
-        When the plan cannot be read, or does not fit the network or the images.
+        When the plan cannot be read, does not fit the network or the images, or lies in a run
+        that has changed since.
     DataError, ModelError, WeightsError, RunError
         When images, network, weights or folder cannot be used.
     ExportError
         When an exported file gives something else than the network.
     """
     work, chosen = work or Work(), read_plan(plan)
+    require_current(chosen, plan)
     require_writable(out)
     scene = open_scene(
         chosen,

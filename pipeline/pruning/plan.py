@@ -58,6 +58,8 @@ class Plan:
         often the rule removes it.
     warnings : list of str
         What to know before following the plan.
+    made_from : str
+        Digest of the run as it was; empty without one.
     """
 
     model: str
@@ -81,6 +83,7 @@ class Plan:
     device: str = ""
     layers: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    made_from: str = ""
 
     def _repr_html_(self) -> str:
         counts = {
@@ -125,6 +128,7 @@ def read_plan(path: Path) -> Plan:
         raise PlanError(f"{path} is no plan: it is no JSON object", "make it again") from error
     if content.get("stratagraph") != FORMAT:
         raise PlanError(f"{path} is no plan of the form {FORMAT}", "make the plan again")
+    content.setdefault("made_from", "")  # earlier plans have none
     names = {item.name for item in fields(Plan)}
     missing = sorted(names - content.keys())
     if missing:

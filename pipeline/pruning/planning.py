@@ -11,6 +11,7 @@ from graphs.errors import PlanError
 from pipeline.devices import device_title
 from pipeline.pruning.choosing import Choice
 from pipeline.pruning.latency import FULL_BATCH, measure_latency, speedup
+from pipeline.pruning.origin import digest_run
 from pipeline.pruning.parts import Part, find_stages
 from pipeline.pruning.plan import Plan, Surgery, cut, protect
 from pipeline.pruning.profile import count_macs, count_parameters
@@ -76,6 +77,7 @@ def make_plan(
             for part in parts
         ],
         warnings=[*choice.warnings, *_on_a_hair(parts, choice, surgery), *_on_times(latency)],
+        made_from=digest_run(subject.sets[0].run) if subject.sets else "",
     )
 
 

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from graphs.errors import PlanError
 from pipeline.console import plural
 from pipeline.plan_command import NAME
+from pipeline.pruning.origin import require_current
 from pipeline.pruning.plan import Plan, read_plan
 from pipeline.report.axes import layer_ticks
 from pipeline.report.opening import Reported
@@ -35,6 +36,7 @@ def plan_section(item: Reported) -> Section:
         return replace(empty, missing="There is no pruning plan.", command=command)
     try:
         plan = read_plan(path)
+        require_current(plan, path)
     except PlanError as error:
         return replace(empty, missing=f"{error.problem}.", command=command)
     return replace(

@@ -152,6 +152,20 @@ def test_a_network_alone(tmp_path):
     assert (plan.surgery, plan.stages) == ("depth", [1, 2, 1])
 
 
+def test_a_network_alone_has_its_plan_here(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    asked = ["--model", "resnet14", "--stages", "1,2,1"]
+    told = "without a run, the plan is written here: "
+    code, said = command(asked, capsys)
+    assert code == 0
+    assert f"{told}{tmp_path / 'plan.json'}\n" in said
+    assert read_plan(tmp_path / "plan.json").stages == [1, 2, 1]
+    code, said = command([*asked, "--out", "mine.json"], capsys)
+    assert code == 0
+    assert told not in said
+    assert (tmp_path / "mine.json").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
