@@ -1,5 +1,6 @@
 """`stratagraph study prune-compare`: criteria at the same budget, tuned alike."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ from matplotlib.figure import Figure
 
 from graphs.errors import PlanError
 from graphs.files import digest_json, remove_tree
+from graphs.places import resolve_folder
 from graphs.plots_pruned import plot_networks, plot_single_layers
+from graphs.runs import holds
 from graphs.schema import COLUMNS
-from graphs.tables import write_table
+from graphs.tables import read_frame, write_table
 from pipeline.console import log
+from pipeline.data import ImageData
 from pipeline.devices import resolve_device
 from pipeline.figures import caption, save_panels
 from pipeline.options import Machine, Work
@@ -80,7 +84,8 @@ def study_prune_compare(
         Folder of a run with stages 1 and 2 done, of a network with its weights.
     out
         Folder of the study: `metrics/prune-compare.parquet`, `metrics/single-layers.parquet`,
-        `figures/prune-compare.png`, `plans`, and `networks` with the tuned weights.
+        `metrics/criteria.parquet` with the scores, `figures/prune-compare.png`, `plans`, and
+        `networks` with the tuned weights.
     contest
         Criteria and budget.
     images
@@ -109,7 +114,11 @@ def study_prune_compare(
     device = resolve_device((machine or Machine()).device)
     subject = open_run(run)
     splits = open_splits(images_of(subject), images, model=subject.network.model)
-    scores = score_subject(subject, names, draws=contest.draws, seed=tuning.seed, device=device)
+    asked = {"contest": vars(contest), "tuning": tuning.as_dict()}
+    digest = _identify(subject, asked, splits)
+    scores = None if work.force else _read_scores(out, digest)
+    if scores is None:
+        scores = score_subject(subject, names, draws=contest.draws, seed=tuning.seed, device=device)
     plans = _plan_each(subject, scores, budget, device=device)
     scene = open_scene(
         next(iter(plans.values())),
@@ -120,19 +129,12 @@ def study_prune_compare(
         device=device,
         progress=work.progress,
     )
-    asked = {"contest": vars(contest), "tuning": tuning.as_dict()}
-    of_images = [data.digest() for data in splits]
-    graphs = [item.digests for item in subject.sets]  # k and repeats change the curves
-    folder = StudyFolder(
-        out,
-        "prune-compare",
-        subject=digest_json([subject_of(subject.sets[0].run), graphs, asked, of_images]),
-        force=work.force,
-    )
+    folder = StudyFolder(out, "prune-compare", subject=digest, force=work.force)
     if work.force:
         for place in ("networks", "plans"):
             remove_tree(folder.root / place)
     folder.begin()
+    write_table(scores, folder.table("criteria"), "criteria", metadata={"digest": digest})
     table = _compare(folder, scene, plans, subject)
     write_table(table, folder.table("prune-compare"), "prune_compare")
     single = remove_one_by_one(folder, scene, subject)
@@ -140,6 +142,25 @@ def study_prune_compare(
     files = _draw(folder, table, single, subject)
     sentence = read_comparison(table, single, epochs=tuning.epochs)
     return folder.finish(asked, reading=sentence, files=files)
+
+
+def _identify(subject: Subject, asked: Mapping[str, Any], splits: Sequence[ImageData]) -> str:
+    """Return a digest of what the study depends on."""
+    graphs = [item.digests for item in subject.sets]  # k and repeats change the curves
+    of_images = [data.digest() for data in splits]
+    return digest_json([subject_of(subject.sets[0].run), graphs, asked, of_images])
+
+
+def _read_scores(out: Path, digest: str) -> pd.DataFrame | None:
+    """Return what an interrupted or finished study of the same scored; None where there is none.
+
+    The folder is not opened yet: it is left alone until there is a plan.
+    """
+    path = resolve_folder(out) / "metrics" / "criteria.parquet"
+    if not holds(path, "criteria", digest):
+        return None
+    log.info("the scores of the layers are there already (--force scores again)")
+    return read_frame(path, "criteria")
 
 
 def _plan_each(

@@ -14,6 +14,7 @@ from pipeline.models import load_model
 from pipeline.options import Images, Neighbours, Network, Work
 from pipeline.prune_command import OtherImages
 from pipeline.pruning.plan import follow_plan, read_plan
+from pipeline.pruning.scoring import score_subject
 from pipeline.pruning.states import measure_accuracy
 from pipeline.pruning.tuning import Tuning
 from pipeline.run import run_stages
@@ -106,6 +107,37 @@ def test_what_is_done_is_not_done_again(done, run):
     assert [path.stat().st_mtime_ns for path in weights] == before
     assert [(done / name).read_bytes() for name in names[:2]] == contents
     assert json.loads((done / "study.json").read_text())["state"] == "done"
+
+
+def test_scores_are_kept_until_something_changes(done, run, tmp_path, monkeypatch):
+    own = shutil.copytree(done, tmp_path / "study")
+    path = own / "metrics" / "criteria.parquet"
+    scores = read_frame(path, "criteria")
+    assert scores["criterion"].unique().tolist() == ["modularity", "random-0", "random-1", "tail"]
+    assert len(scores) == 4 * 2 * 7  # criteria, repeats, layers
+    before = path.read_bytes()
+    asked = []
+
+    def score(subject, names, **options):
+        asked.append(names)
+        return score_subject(subject, names, **options)
+
+    monkeypatch.setattr("pipeline.studies.prune_compare.score_subject", score)
+    plans = {place.name: read_plan(place).removed for place in own.glob("plans/*.json")}
+    shutil.rmtree(own / "plans")
+    study(run, own)
+    assert not asked
+    assert {place.name: read_plan(place).removed for place in own.glob("plans/*.json")} == plans
+    assert path.read_bytes() == before
+    # a table that is of another study, damaged or gone is made again
+    path.write_bytes(before[:100])
+    study(run, own)
+    assert len(asked) == 1
+    assert path.read_bytes() == before
+    with pytest.raises(RunError, match="holds a study of other runs or with other options"):
+        study(run, own, tuning=Tuning(epochs=1, seed=1))
+    assert len(asked) == 2
+    assert path.read_bytes() == before
 
 
 def test_another_contest_in_the_folder_is_refused(done, run):
