@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from cyclopts import Group, Parameter
 from torch import nn
@@ -148,20 +149,7 @@ def prune_network(
     table = make_table(rows)
     write_table(table, folder.table, "prune")
     _save(scene, folder, smaller)
-    sentence = read_result(table)
-    text = f"\n{lay_out(table)}\n\n{fill(sentence)}\n"
-    show_table("prune", text, rows=table.to_dict("records"), reading=sentence)
-    if export:
-        _export(scene, folder)
-    exports = {name: folder.done(f"export-{name}") for name in EXPORTS}
-    folder.finish(
-        {
-            "plan": asdict(chosen),
-            "states": table.to_dict("records"),
-            "exports": {name: found for name, found in exports.items() if found},
-            "reading": sentence,
-        }
-    )
+    _conclude(scene, folder, table, export=export)
     return out
 
 
@@ -304,6 +292,24 @@ def _save(scene: Scene, folder: PruneFolder, cut: Pruned) -> None:
             f"{path} gives something else than the network that it was written from",
             "the network keeps what it computes with outside its state_dict: put it into buffers",
         )
+
+
+def _conclude(scene: Scene, folder: PruneFolder, table: pd.DataFrame, *, export: bool) -> None:
+    """Show what came out, export it, and record that everything is done."""
+    sentence, states = read_result(table), table.to_dict("records")
+    text = f"\n{lay_out(table)}\n\n{fill(sentence)}\n"
+    show_table("prune", text, rows=states, reading=sentence)
+    if export:
+        _export(scene, folder)
+    exports = {name: folder.done(f"export-{name}") for name in EXPORTS}
+    folder.finish(
+        {
+            "plan": asdict(scene.plan),
+            "states": states,
+            "exports": {name: found for name, found in exports.items() if found},
+            "reading": sentence,
+        }
+    )
 
 
 def _export(scene: Scene, folder: PruneFolder) -> None:

@@ -242,6 +242,18 @@ def read_curve(path: Path, parts: Sequence[Part], *, model: str) -> NDArray[np.f
     PlanError
         When it cannot be read, lacks a column or a layer, or names other layers.
     """
+    table = _read_table(path)
+    repeats = table["repeat"] if "repeat" in table.columns else pd.Series(0, index=table.index)
+    return np.stack(
+        [
+            _one_curve(rows, parts, path=path, model=model)
+            for _, rows in table.groupby(repeats, sort=True)
+        ]
+    )
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    """Read the file of a curve and check its columns."""
     try:
         table = pd.read_csv(path)
     except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
@@ -262,24 +274,24 @@ def read_curve(path: Path, parts: Sequence[Part], *, model: str) -> NDArray[np.f
     )
     if not np.isfinite(table["modularity"]).all():
         raise PlanError(f"{path} has a modularity that is no number", "write Q such as 0.314")
-    repeats = table["repeat"] if "repeat" in table.columns else pd.Series(0, index=table.index)
-    curves = []
-    for _, rows in table.groupby(repeats, sort=True):
-        if sorted(rows["layer_index"]) != list(range(len(parts))):
-            raise PlanError(
-                f"{path} has {len(rows)} layers, {model} has {len(parts)}",
-                f"give one row for each layer_index from 0 to {len(parts) - 1}",
-            )
-        rows = rows.sort_values("layer_index")
-        if "layer" in rows.columns and rows["layer"].tolist() != [part.name for part in parts]:
-            at, name = next(
-                (part, name)
-                for part, name in zip(parts, rows["layer"], strict=True)
-                if part.name != name
-            )
-            raise PlanError(
-                f"{path} calls layer {at.index} {name!r}, in {model} it is {at.name!r}",
-                "take the curve of this network, or leave the column out",
-            )
-        curves.append(rows["modularity"].to_numpy(np.float64))
-    return np.stack(curves)
+    return table
+
+
+def _one_curve(
+    rows: pd.DataFrame, parts: Sequence[Part], *, path: Path, model: str
+) -> NDArray[np.float64]:
+    """Return the curve of one repeat, by depth, after checking that it is of these layers."""
+    if sorted(rows["layer_index"]) != list(range(len(parts))):
+        raise PlanError(
+            f"{path} has {len(rows)} layers, {model} has {len(parts)}",
+            f"give one row for each layer_index from 0 to {len(parts) - 1}",
+        )
+    rows = rows.sort_values("layer_index")
+    if "layer" in rows.columns:
+        for part, name in zip(parts, rows["layer"], strict=True):
+            if part.name != name:
+                raise PlanError(
+                    f"{path} calls layer {part.index} {name!r}, in {model} it is {part.name!r}",
+                    "take the curve of this network, or leave the column out",
+                )
+    return rows["modularity"].to_numpy(np.float64)

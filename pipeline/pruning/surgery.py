@@ -88,17 +88,7 @@ def remove_parts(
     """
     members = _members(parts, names)
     images = _random_images(model, input_shape)
-    for tried in (_disturbed(model), copy.deepcopy(model).eval()):
-        with bypassed(tried, members):
-            expected = _logits(tried, images)
-        if expected.isfinite().all():
-            break  # else the noise was too much for it
-    else:
-        raise ModelError(
-            f"{type(model).__name__} gives values that are not finite: whether it was cut rightly "
-            "cannot be seen",
-            "check its weights",
-        )
+    tried, expected = _expect(model, members, images)
     found = None
     for delete in (True, False):
         trial = copy.deepcopy(tried)
@@ -175,6 +165,20 @@ def configure_depth(
     return Pruned(model=pruned.model, removed=pruned.removed, copies=copies)
 
 
+def _expect(model: nn.Module, members: Sequence[str], images: Tensor) -> tuple[nn.Module, Tensor]:
+    """Return a copy to try the cut on, and what it gives when these modules are passed over."""
+    for tried in (_disturbed(model), copy.deepcopy(model).eval()):
+        with bypassed(tried, members):
+            expected = _logits(tried, images)
+        if expected.isfinite().all():
+            return tried, expected  # else the noise was too much for it
+    raise ModelError(
+        f"{type(model).__name__} gives values that are not finite: whether it was cut rightly "
+        "cannot be seen",
+        "check its weights",
+    )
+
+
 def _disturbed(model: nn.Module) -> nn.Module:
     """Copy a network and move its weights a little.
 
@@ -246,6 +250,25 @@ def _fill(
     """Write the tensors of kept layers into their new places; return the copy map."""
     given = model.state_dict()
     own = pruned.model.state_dict()  # shares the tensors
+    values, fresh = _match(given, pruned, moves)
+    _draw_anew(pruned.model, fresh, seed=seed)
+    with torch.no_grad():
+        for name, source in values.items():
+            own[name].copy_(given[source])
+    table = pruned.copies.copy()
+    for row, name in enumerate(table["tensor"]):
+        if name in values:
+            table.loc[row, ["source", "state"]] = values[name], "copied"
+        elif name in fresh:
+            table.loc[row, ["source", "state"]] = "", "initialised"
+    return table
+
+
+def _match(
+    given: dict[str, Tensor], pruned: Pruned, moves: Sequence[tuple[Part, Part]]
+) -> tuple[dict[str, str], set[str]]:
+    """Find for each tensor of a layer that moves its source, or that it has none of its shape."""
+    own = pruned.model.state_dict()
     places = dict(zip(pruned.copies["source"], pruned.copies["tensor"], strict=True))
     values: dict[str, str] = {}
     fresh: set[str] = set()
@@ -264,10 +287,15 @@ def _fill(
                     values[name] = other
                 else:
                     fresh.add(name)
+    return values, fresh
+
+
+def _draw_anew(model: nn.Module, names: set[str], *, seed: int) -> None:
+    """Initialise the modules that hold these tensors."""
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
-        for module in dict.fromkeys(name.rpartition(".")[0] for name in sorted(fresh)):
-            owner = pruned.model.get_submodule(module)
+        for module in dict.fromkeys(name.rpartition(".")[0] for name in sorted(names)):
+            owner = model.get_submodule(module)
             if not hasattr(owner, "reset_parameters"):
                 raise PlanError(
                     f"{module} ({type(owner).__name__}) has no reset_parameters() to draw its "
@@ -275,15 +303,6 @@ def _fill(
                     "use --surgery identity",
                 )
             owner.reset_parameters()  # type: ignore[operator]
-        for name, source_key in values.items():
-            own[name].copy_(given[source_key])
-    table = pruned.copies.copy()
-    for row, name in enumerate(table["tensor"]):
-        if name in values:
-            table.loc[row, ["source", "state"]] = values[name], "copied"
-        elif name in fresh:
-            table.loc[row, ["source", "state"]] = "", "initialised"
-    return table
 
 
 def _map_copies(smaller: nn.Module, before: dict[str, Tensor]) -> pd.DataFrame:
