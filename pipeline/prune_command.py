@@ -13,6 +13,7 @@ from torch import nn
 from graphs.errors import DataError, ExportError, ModelError, PlanError
 from graphs.files import digest_json
 from graphs.neighbors import Device
+from graphs.places import resolve_folder
 from graphs.tables import write_table
 from pipeline.console import fill, log, show_table
 from pipeline.data import DatasetName, ImageData, load_data
@@ -125,8 +126,9 @@ def prune_network(
     ExportError
         When an exported file gives something else than the network.
     """
-    work, chosen = work or Work(), read_plan(plan)
-    require_current(chosen, plan)
+    work, path = work or Work(), resolve_folder(plan)  # a plan lies in its run, also at a URL
+    chosen = read_plan(path)
+    require_current(chosen, path)
     require_writable(out)
     scene = open_scene(
         chosen,

@@ -140,6 +140,25 @@ def check_options(
             f"--criterion {goal.criterion} needs a budget",
             "give --macs 0.5, --params, --latency or --remove",
         )
+    _require_read(goal)
+
+
+def _require_read(goal: Goal) -> None:
+    """Refuse numbers of another rule than the one that chooses."""
+    way = (
+        "--stages" if goal.stages is not None
+        else f"--criterion {goal.criterion or 'modularity'}" if goal.criterion or goal.budgets()
+        else f"--rule {goal.rule or 'increment'}"
+    )  # fmt: skip
+    unread = []
+    if goal.threshold != TOLERANCE and way not in ("--rule increment", "--rule plateau"):
+        unread.append("--threshold")
+    if goal.patience != PATIENCE and way != "--rule plateau":
+        unread.append("--patience")
+    if goal.surgery is not None and goal.criterion == "all":
+        unread.append("--surgery")
+    if unread:
+        raise PlanError(f"{', '.join(unread)} would not be read with {way}", "leave it out")
 
 
 def stage_counts(text: str) -> list[int]:
