@@ -2,8 +2,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# One core a worker: tests run side by side, and so do torch's and FAISS' threads.
+# One core a worker: tests run side by side, and so do torch's and FAISS' threads. A file stays with
+# one worker: what its tests share is made once.
 ONE_CORE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile -c constraints.txt
+# pip compiles on one core, and the tests of all packages too
+COMPILE := $(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true
 READERS := graphology@0.26.0 graphology-types@0.24.8 graphology-graphml@0.5.2 graphology-gexf@0.13.2
 
 .PHONY: demo test lint bench clean
@@ -12,7 +16,7 @@ demo: $(VENV)/.base
 	$(BIN)/stratagraph demo --out runs/demo
 
 test: $(VENV)/.dev node_modules
-	$(ONE_CORE) $(BIN)/python -m pytest -n auto --dist loadgroup
+	$(ONE_CORE) $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -32,11 +36,13 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.base: $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
+	$(INSTALL) -e .
+	$(COMPILE)
 	touch $@
 
 $(VENV)/.dev: $(BIN)/python pyproject.toml constraints.txt
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(INSTALL) -e '.[dev]'
+	$(COMPILE)
 	touch $@ $(VENV)/.base
 
 # Gephi Lite's own parsers, for the tests of the exports; those tests are skipped without npm.

@@ -61,7 +61,8 @@ class NeuronGraph:
         Its index among all neurons of that layer, dropped ones included: the row of the layer's
         weight tensor (of an input: the pixel).
     layer_names : tuple of str
-        Name of the module that puts out each layer; ``input`` for what the network is given.
+        Name of the module that puts out each layer; ``input`` for what the network is given, or
+        ``image`` where a module is called so.
     widths : tuple of int
         Neurons of each layer, dropped ones included.
     blocks : tuple of WeightBlock

@@ -1,4 +1,4 @@
-"""What all tests share: which marks run here."""
+"""What all tests share: which marks run here, and in which order the files go."""
 
 import os
 import shutil
@@ -27,11 +27,11 @@ def pytest_collection_modifyitems(items):
             item.add_marker(no_data)
         if item.get_closest_marker("gpu") and not faiss.get_num_gpus():
             item.add_marker(no_gpu)
-        if item.get_closest_marker("browser"):
-            # one process has the browser, and the run that it looks at
-            item.add_marker(pytest.mark.xdist_group("browser"))
-            if not shutil.which("chromium"):
-                item.add_marker(no_browser)
+        if item.get_closest_marker("browser") and not shutil.which("chromium"):
+            item.add_marker(no_browser)
+    # a file is one process's: those that take long go first, so that none is left for the end
+    long = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in long and item.path.suffix != ".ipynb")
 
 
 @pytest.fixture

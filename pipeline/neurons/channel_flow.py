@@ -189,6 +189,11 @@ class _Walk:
         scale = _batch_norm_scale(self.trace.modules[self.norms[node]])
         if parent in self.layers:
             name = self.names[self.layers[parent]]
+            if name in self.folded:
+                raise LayerError(
+                    f"{name} is read by two batch normalisations",
+                    "such a network has no single weight between two neurons",
+                )
             self.folded.add(name)
             self.gains[name] = scale
             return flow

@@ -104,15 +104,14 @@ def check_neurons(
     data
         Folder with `MNIST` and `FashionMNIST` (default: the environment variable STRATAGRAPH_DATA).
     networks
-        Networks a condition.
+        Networks a condition, in checks 2 to 12.
     shuffles
         Shuffles a network and null.
     workers
         Processes that shuffle.
     """
     chosen = _chosen(numbers)
-    if networks < 1:
-        raise StratagraphError(f"--networks {networks} measures nothing", "give at least 1")
+    _check(networks, shuffles, workers)
     setting = CheckSetting(
         out=out, data=data_folder(data), networks=networks, shuffles=shuffles, workers=workers
     )
@@ -140,6 +139,16 @@ def _chosen(numbers: str) -> list[int]:
     if not found:
         raise StratagraphError("no check is named", f"choose from {', '.join(map(str, CHECKS))}")
     return found
+
+
+def _check(networks: int, shuffles: int, workers: int) -> None:
+    for name, value, nothing in (
+        ("networks", networks, "measures nothing"),
+        ("shuffles", shuffles, "compares with nothing"),
+        ("workers", workers, "does no work"),
+    ):
+        if value < 1:
+            raise StratagraphError(f"--{name} {value} {nothing}", "give at least 1")
 
 
 if __name__ == "__main__":

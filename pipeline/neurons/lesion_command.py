@@ -1,9 +1,11 @@
 """`stratagraph neurons lesion`: cut out each module and see what is lost."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from torch import nn
 
 from graphs.errors import RunError
 from graphs.export.modules import write_modules_graphml
@@ -11,8 +13,9 @@ from graphs.files import digest_json
 from graphs.lesions import combine, lesion_table, summarize_lesions
 from graphs.neighbors import Device
 from graphs.plots_lesions import lesions_size, plot_lesion_classes, plot_lesions
+from graphs.schema import TableName
 from pipeline.console import fill, plural, show_table
-from pipeline.data import DatasetName, load_data
+from pipeline.data import DatasetName, ImageData, load_data
 from pipeline.devices import require_writable, resolve_device
 from pipeline.figures import save_figure
 from pipeline.models import load_model
@@ -20,10 +23,12 @@ from pipeline.neurons.double_lesions import double_lesions, pairs_of
 from pipeline.neurons.lesion_folder import LesionFolder
 from pipeline.neurons.lesions import LesionBench, Module, lesion_layer
 from pipeline.neurons.mixtures import Mixture, mix
-from pipeline.neurons.partitions import Partition, find_clusters
+from pipeline.neurons.partitions import Clusters, Partition, find_clusters
 from pipeline.options import Flag
 from pipeline.progress import progress_bar
 from pipeline.training.checkpoints import digest_state
+
+Tables = dict[TableName, pd.DataFrame]
 
 
 def lesion_neurons(
@@ -109,30 +114,18 @@ def lesion_neurons(
         "pair_sets": pair_sets,
         "seed": seed,
     }
-    made_from = {
-        **{name: value for name, value in parameters.items() if name != "weights"},
-        "network": digest_state(network),  # wherever it lies
-        "images": images.digest(),
-        "labels": [[name, part.tolist()] for name, part in found.items()],
-    }
-    folder = LesionFolder(out, digest_json(made_from), force=force)
+    folder = LesionFolder(out, _digest(parameters, network, images, found), force=force)
     bench = LesionBench(network, images, found, device=place)
     sets, by_class = _single(bench, folder, random_sets, seed=seed, show=progress)
     table = lesion_table(sets)
     pairs = _double(bench, folder, table, count=pair_sets, seed=seed, show=progress)
-    folder.write("lesion_sets", sets)
-    folder.write("lesion_classes", by_class)
-    folder.write("lesions", table)
-    folder.write("dependencies", pairs)
-    figure = _draw(out, table, by_class)
-    name = f"{model} {images.name}"
-    write_modules_graphml(table, pairs, out / "exports" / "dependencies.graphml", network=name)
-    said = reading(table, pairs)
-    folder.finish(parameters, reading=said)
-    file = out / "metrics" / "lesions.parquet"
-    text = f"\n{fill(said)}\n\nfigure   {figure}\ntable    {file}"
-    show_table("lesions", text, reading=said, figure=figure, file=file)
-    return out
+    tables: Tables = {
+        "lesion_sets": sets,
+        "lesion_classes": by_class,
+        "lesions": table,
+        "dependencies": pairs,
+    }
+    return _report(folder, tables, parameters)
 
 
 def _check(random_sets: int, pair_sets: int, seed: int) -> None:
@@ -143,6 +136,33 @@ def _check(random_sets: int, pair_sets: int, seed: int) -> None:
         )
     if seed < 0:
         raise RunError(f"--seed {seed} is negative", "give 0 or more")
+
+
+def _digest(
+    parameters: Mapping[str, Any], network: nn.Module, images: ImageData, clusters: Clusters
+) -> str:
+    """Tell one lesion test from another, wherever the weights lie."""
+    made_from = {
+        **{name: value for name, value in parameters.items() if name != "weights"},
+        "network": digest_state(network),
+        "images": images.digest(),
+        "labels": [[name, part.tolist()] for name, part in clusters.items()],
+    }
+    return digest_json(made_from)
+
+
+def _report(folder: LesionFolder, tables: Tables, parameters: Mapping[str, Any]) -> Path:
+    """Write tables, figures and the graph of modules, and say what came out."""
+    out, table, pairs = folder.root, tables["lesions"], tables["dependencies"]
+    files = {name: folder.write(name, found) for name, found in tables.items()}
+    figure = _draw(out, table, tables["lesion_classes"])
+    network = f"{parameters['model']} {parameters['dataset']}"
+    write_modules_graphml(table, pairs, out / "exports" / "dependencies.graphml", network=network)
+    said = reading(table, pairs)
+    folder.finish(parameters, reading=said)
+    text = f"\n{fill(said)}\n\nfigure   {figure}\ntable    {files['lesions']}"
+    show_table("lesions", text, reading=said, figure=figure, file=files["lesions"])
+    return out
 
 
 def _draw(out: Path, table: pd.DataFrame, by_class: pd.DataFrame) -> Path:

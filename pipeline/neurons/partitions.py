@@ -61,8 +61,8 @@ def find_clusters(
     """
     graph = neuron_graph(model, data.input_shape)
     if partition == "activations":
-        last = weight_layers(trace_model(model, data.images([0])))[-1].name
-        hidden = [name for name in graph.layer_names if name not in ("input", last)]
+        *before, _ = weight_layers(trace_model(model, data.images([0])))
+        hidden = [layer.name for layer in before if layer.name in graph.layer_names]
         graph = correlation_graph(neuron_activations(model, data, hidden, seed=seed, device=device))
     labels = spectral_partition(graph.adjacency, clusters, seed=seed)
     if partition == "local":

@@ -136,22 +136,11 @@ def run_neurons(
     _check(shuffles, workers, seed)
     require_writable(out)
     model, shape = open_model(network, graph, seed=seed)
-    found = neuron_graph(
-        model,
-        shape,
-        layers=graph.layers,
-        norm=graph.norm,
-        normalize=graph.normalize,
-        drop=graph.drop,
-    )
+    found = _build(model, shape, graph)
     check_clusters(clusters, found.n_nodes)
     subject = digest_json([digest_state(model), asdict(graph), clusters, seed])
     folder = StudyFolder(out, "neurons", subject=subject, force=work.force)
-    log.info(
-        "%s in %s, %s",
-        plural(found.n_nodes, "neuron"), plural(len(found.widths), "layer"),
-        plural(found.adjacency.nnz // 2, "edge"),
-    )  # fmt: skip
+    _tell_size(found)
     labels = spectral_partition(found.adjacency, clusters, seed=seed)
     table = shuffle_graph(
         found,
@@ -191,6 +180,25 @@ def open_model(
     return model, shape
 
 
+def _build(model: nn.Module, shape: tuple[int, ...], options: GraphOptions) -> NeuronGraph:
+    return neuron_graph(
+        model,
+        shape,
+        layers=options.layers,
+        norm=options.norm,
+        normalize=options.normalize,
+        drop=options.drop,
+    )
+
+
+def _tell_size(graph: NeuronGraph) -> None:
+    log.info(
+        "%s in %s, %s",
+        plural(graph.n_nodes, "neuron"), plural(len(graph.widths), "layer"),
+        plural(graph.adjacency.nnz // 2, "edge"),
+    )  # fmt: skip
+
+
 def _nulls(text: str) -> list[NullName]:
     """Null models in the given order."""
     known = {str(name): name for name in NULLS}
@@ -223,34 +231,18 @@ def _report(
     seed: int,
 ) -> Path:
     """Write tables, figures and graph files, and say what came out."""
-    write_table(neuron_rows(graph, labels), folder.table("neurons"), "neurons")
-    rows = cluster_rows(graph, labels)
-    write_table(rows, folder.table("neuron_clusters"), "neuron_clusters")
-    rows = composition_rows(graph, labels)
-    write_table(rows, folder.table("neuron_layers"), "neuron_layers")
-    partition = partition_row(graph, labels, clusters=clusters)
-    write_table(partition, folder.table("neuron_partition"), "neuron_partition")
+    partition = _write_partition(folder, graph, labels, clusters=clusters)
     ncut = float(partition["ncut"].iloc[0])
     files = _draw_graph(folder, graph, labels, title=f"{title}  ·  n-cut {ncut:.2f}")
     nulls = None
-    if not len(shuffles):  # of an earlier run that had some
-        for stale in ("neuron_shuffles", "neuron_nulls"):
-            folder.table(stale).unlink(missing_ok=True)
-        for path in folder.figures.glob("nulls.*"):
-            path.unlink()
-    else:
+    if len(shuffles):
         nulls = null_rows(ncut, shuffles)
         write_table(shuffles, folder.table("neuron_shuffles"), "neuron_shuffles")
         write_table(nulls, folder.table("neuron_nulls"), "neuron_nulls")
         files += _draw_nulls(folder, ncut, shuffles, nulls, title=title)
-    export = NeuronExport(graph=graph, labels=labels, network=title.split(",")[0])
-    write_neurons_graphml(export, folder.root / "exports" / "neurons.graphml")
-    write_neurons_gexf(export, folder.root / "exports" / "neurons.gexf")
-    if export.left_out:
-        log.info(
-            "the files for Gephi have the %s strongest edges of %s",
-            f"{len(export.edges[1]):,}", f"{graph.adjacency.nnz // 2:,}",
-        )  # fmt: skip
+    else:
+        _remove_nulls(folder)
+    _export(folder, graph, labels, network=title.split(",")[0])
     parameters = {
         "clusters": clusters,
         "seed": seed,
@@ -260,6 +252,41 @@ def _report(
         "widths": list(graph.widths),
     }
     return folder.finish(parameters, reading=read_clusters(partition, nulls), files=files)
+
+
+def _write_partition(
+    folder: StudyFolder, graph: NeuronGraph, labels: NDArray[np.int32], *, clusters: int
+) -> pd.DataFrame:
+    """Write the tables of the clusters; return that of the whole."""
+    write_table(neuron_rows(graph, labels), folder.table("neurons"), "neurons")
+    rows = cluster_rows(graph, labels)
+    write_table(rows, folder.table("neuron_clusters"), "neuron_clusters")
+    rows = composition_rows(graph, labels)
+    write_table(rows, folder.table("neuron_layers"), "neuron_layers")
+    partition = partition_row(graph, labels, clusters=clusters)
+    write_table(partition, folder.table("neuron_partition"), "neuron_partition")
+    return partition
+
+
+def _remove_nulls(folder: StudyFolder) -> None:
+    """Remove what an earlier run, which had shuffles, said of them."""
+    for stale in ("neuron_shuffles", "neuron_nulls"):
+        folder.table(stale).unlink(missing_ok=True)
+    for path in folder.figures.glob("nulls.*"):
+        path.unlink()
+
+
+def _export(
+    folder: StudyFolder, graph: NeuronGraph, labels: NDArray[np.int32], *, network: str
+) -> None:
+    export = NeuronExport(graph=graph, labels=labels, network=network)
+    write_neurons_graphml(export, folder.root / "exports" / "neurons.graphml")
+    write_neurons_gexf(export, folder.root / "exports" / "neurons.gexf")
+    if export.left_out:
+        log.info(
+            "the files for Gephi have the %s strongest edges of %s",
+            f"{len(export.edges[1]):,}", f"{graph.adjacency.nnz // 2:,}",
+        )  # fmt: skip
 
 
 def _draw_graph(

@@ -3,17 +3,19 @@
 from pathlib import Path
 from typing import Annotated
 
+import pandas as pd
 from cyclopts import Group, Parameter
 
 from graphs.neighbors import Device
 from pipeline.console import log
-from pipeline.data import DatasetName, load_data
+from pipeline.data import DatasetName, ImageData, load_data
 from pipeline.devices import require_writable, resolve_device
 from pipeline.models import load_model
 from pipeline.neurons.mixtures import Mixture, mix
 from pipeline.neurons.recipe import NeuronRecipe
 from pipeline.neurons.training import train_neurons
 from pipeline.options import Flag
+from pipeline.training.evaluation import require_splits
 
 
 def train_for_neurons(
@@ -66,17 +68,13 @@ def train_for_neurons(
     plan = recipe or NeuronRecipe()
     place = resolve_device(device)
     require_writable(out)
-    images = {
-        split: mix(load_data(dataset, path=data, split=split, normalize="none"), mixture)
-        for split in ("train", "test")
-    }
-    shape = images["train"].input_shape
-    classes = len(images["train"].label_names)
+    train, test = _open(dataset, data, mixture)
+    shape, classes = train.input_shape, len(train.label_names)
     network = load_model(model, classes=classes, input_shape=shape, seed=plan.seed)
     result = train_neurons(
         network,
-        images["train"],
-        images["test"],
+        train,
+        test,
         out=out,
         recipe=plan,
         device=place,
@@ -84,7 +82,22 @@ def train_for_neurons(
         force=force,
         progress=progress,
     )
-    for phase, part in result.history.groupby("phase", sort=False):
+    _tell_accuracies(result.history)
+    return result.pruned or result.unpruned
+
+
+def _open(dataset: DatasetName, path: Path | None, mixture: Mixture) -> tuple[ImageData, ImageData]:
+    """Return training and test images."""
+    train, test = (
+        load_data(dataset, path=path, split=split, normalize="none") for split in ("train", "test")
+    )
+    mixed = mix(train, mixture), mix(test, mixture)
+    require_splits(train, test)  # mixed, the same images are no longer seen to be the same
+    return mixed
+
+
+def _tell_accuracies(history: pd.DataFrame) -> None:
+    for phase, part in history.groupby("phase", sort=False):
         accuracy, sparsity = part.iloc[-1][["test_accuracy", "sparsity"]]
         log.info(
             "%s: test accuracy %.4f after %d epochs, %.1f %% of the weights are 0",
@@ -93,4 +106,3 @@ def train_for_neurons(
             len(part),
             100 * sparsity,
         )
-    return result.pruned or result.unpruned

@@ -111,16 +111,32 @@ def train_neurons(
         "label_names": train_data.label_names,
         "architecture": dict(architecture or {}),
     }
+    _open_folder(out, force=force)
+    resumed_from = run.resume(out / checkpoints.LAST)
+    _train(run, out, resumed_from, show=progress)
+    return NeuronTraining(
+        unpruned=out / UNPRUNED,
+        pruned=out / PRUNED if plan.pruning_epochs else None,
+        history=run.history(),
+        resumed_from=resumed_from,
+    )
+
+
+def _open_folder(out: Path, *, force: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
     sweep(out)
     if force:
         for name in (checkpoints.LAST, UNPRUNED, PRUNED, HISTORY):
             (out / name).unlink(missing_ok=True)
-    resumed_from = run.resume(out / checkpoints.LAST)
+
+
+def _train(run: NeuronRun, out: Path, resumed_from: int, *, show: bool) -> None:
+    """Run the epochs that are missing, and keep what each of them gave."""
+    plan, place = run.recipe, run.device
     total = plan.epochs + plan.pruning_epochs
     with (
         torch.random.fork_rng(devices=[place] if place.type == "cuda" else []),
-        progress_bar("training", total, show=progress, unit="epochs") as advance,
+        progress_bar("training", total, show=show, unit="epochs") as advance,
     ):
         advance(resumed_from)
         if plan.epochs == 0 and resumed_from == 0:
@@ -129,9 +145,3 @@ def train_neurons(
             run.epoch(epoch)
             run.save_state(out)
             advance(1)
-    return NeuronTraining(
-        unpruned=out / UNPRUNED,
-        pruned=out / PRUNED if plan.pruning_epochs else None,
-        history=run.history(),
-        resumed_from=resumed_from,
-    )

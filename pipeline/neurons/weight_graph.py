@@ -89,9 +89,11 @@ def neuron_graph(
         if index in starts
         for block in _blocks(layer, kernels[index], starts=starts, index=index, norm=norm)
     ]
-    names = ["input" if index == INPUT else found[index].name for index in chosen]
     return NeuronGraph.build(
-        blocks, layer_names=names, widths=[widths[index] for index in chosen], drop=drop
+        blocks,
+        layer_names=_names(found, chosen),
+        widths=[widths[index] for index in chosen],
+        drop=drop,
     )
 
 
@@ -112,6 +114,11 @@ def _choose(found: Sequence[WeightLayer], layers: Layers, what: str) -> list[int
             "take layers='all', which counts the input and the output",
         )
     return chosen
+
+
+def _names(found: Sequence[WeightLayer], chosen: Sequence[int]) -> list[str]:
+    image = "image" if any(layer.name == "input" for layer in found) else "input"
+    return [image if index == INPUT else found[index].name for index in chosen]
 
 
 def _input_width(found: Sequence[WeightLayer]) -> int:

@@ -1,6 +1,7 @@
 """Runs that are given more, changed, forced, interrupted, or taken for others."""
 
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -37,11 +38,19 @@ def die(*_, **__):
     raise KeyboardInterrupt
 
 
-@pytest.fixture
-def small_run(tmp_path):
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
     return run_stages(
-        tmp_path / "r", network=Network(model="mlp"), images=Images(samples=60, repeats=1)
+        tmp_path_factory.mktemp("made") / "r",
+        network=Network(model="mlp"),
+        images=Images(samples=60, repeats=1),
     )
+
+
+@pytest.fixture
+def small_run(made, tmp_path):
+    """A run that a test may change."""
+    return shutil.copytree(made, tmp_path / "r")
 
 
 def test_another_k_keeps_the_activations(small_run):

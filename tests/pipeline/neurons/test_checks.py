@@ -34,9 +34,17 @@ def test_unknown_checks_are_refused(numbers):
         check_neurons(numbers)
 
 
-def test_no_network_measures_nothing():
-    with pytest.raises(StratagraphError, match="--networks 0 measures nothing; give at least 1"):
-        check_neurons("2", networks=0)
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"networks": 0}, "--networks 0 measures nothing; give at least 1"),
+        ({"shuffles": 0}, "--shuffles 0 compares with nothing; give at least 1"),
+        ({"workers": -1}, "--workers -1 does no work; give at least 1"),
+    ],
+)
+def test_checks_of_nothing_are_refused_before_any_training(option, message):
+    with pytest.raises(StratagraphError, match=message):
+        check_neurons("6", **option)
 
 
 def test_every_check_is_a_function():

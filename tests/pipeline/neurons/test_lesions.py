@@ -209,6 +209,28 @@ def test_the_last_layer_is_the_one_that_runs_last():
     assert list(found) == ["hidden"]
 
 
+class _Called(nn.Module):
+    """A layer has the name that the image has elsewhere."""
+
+    def __init__(self):
+        super().__init__()
+        self.input, self.hidden = nn.Linear(4, 12), nn.Linear(12, 12)
+        self.head = nn.Linear(12, CLASSES)
+
+    def forward(self, x):
+        return self.head(self.hidden(self.input(x.flatten(1)).relu()).relu())
+
+
+def test_a_layer_may_be_called_input():
+    torch.manual_seed(0)
+    found = find_clusters(_Called(), _pixels(), clusters=2)
+    widths = {name: len(labels) for name, labels in found.items()}
+    assert widths == {"image": 4, "input": 12, "hidden": 12, "head": CLASSES}
+    assert LesionBench(_Called(), _pixels(), found).layer_indices["hidden"] == 2
+    found = find_clusters(_Called(), _pixels(), "activations", clusters=2)
+    assert list(found) == ["input", "hidden"]
+
+
 def test_same_seed_same_tables():
     bench = LesionBench(_identity_network(), _pixels(), {"net.1": BY_CLASS})
     first, again = (lesion_layer(bench, "net.1", random_sets=5, seed=3)[0] for _ in range(2))

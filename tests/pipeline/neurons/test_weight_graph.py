@@ -269,6 +269,17 @@ class BothSides(nn.Module):
         return self.b(x + self.norm(x))
 
 
+class TwoNorms(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Conv2d(1, 2, 1), nn.Conv2d(2, 2, 1)
+        self.norms = nn.ModuleList([nn.BatchNorm2d(2), nn.BatchNorm2d(2)])
+
+    def forward(self, x):
+        x = self.a(x)
+        return self.b(self.norms[0](x) + self.norms[1](x))
+
+
 class Averaged(nn.Module):
     """Averages over as many channels as a map is high: the shape alone does not tell."""
 
@@ -300,6 +311,7 @@ class Gated(nn.Sequential):
         (Averaged(-3), (1, 4, 4), "the step Mean between the layers of Averaged mixes neurons"),
         (Tokens(), (5, 4), r"layer is applied to an input of shape \(5, 4\)"),
         (BothSides(), (1, 2, 2), "a is read both before and after its batch normalisation"),
+        (TwoNorms(), (1, 2, 2), "a is read by two batch normalisations"),
         (nn.Sequential(nn.Linear(4, 3), nn.LayerNorm(3), nn.Linear(3, 2)), (4,), "NativeLayerNorm"),
         (nn.Sequential(nn.Conv2d(1, 2, 1)), (1, 2, 2), "layers=auto leaves 1 layer of neurons in"),
         (

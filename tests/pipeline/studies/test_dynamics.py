@@ -1,6 +1,7 @@
 """The curve over a training."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -61,15 +62,26 @@ def study(out, *, trained=None, every=1, near=None, recipe=None):
     )
 
 
-def test_a_folder_of_checkpoints(trained, tmp_path, outputs, caplog):
+@pytest.fixture(scope="module")
+def followed(trained, tmp_path_factory):
+    """A study of the checkpoints that there are."""
+    return study(tmp_path_factory.mktemp("followed") / "study", trained=trained)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A study that trains its network itself."""
+    return study(tmp_path_factory.mktemp("whole") / "study")
+
+
+def test_a_folder_of_checkpoints(followed, trained, tmp_path, outputs, caplog):
     out = study(tmp_path / "a", trained=trained)
     table = read_frame(out / "metrics/dynamics.parquet", "dynamics")
     assert table["epoch"].unique().tolist() == [0, 1, 2]
     assert table["test_accuracy"].isna().tolist() == (table["epoch"] == 0).tolist()
     assert "there is no checkpoint 0: epoch 0 is an initialisation with seed 0" in caplog.text
     assert not (out / "training").exists()
-    study(tmp_path / "b", trained=trained)
-    assert outputs(out) == outputs(tmp_path / "b")
+    assert outputs(out) == outputs(followed)
     run = measure_graphs(out / "runs/epoch-002")  # without the activations
     assert list(run.glob("exports/*.graphml"))
     last = read_frame(run / "metrics/layers.parquet", "layers")["modularity"]
@@ -88,15 +100,17 @@ def test_many_layers_are_not_all_named():
     assert "l0, l1, l2, l3, l4, l5 and 2 more. The first layer, l0, moves: its Q by 0.33" in told
 
 
-def test_another_k_needs_the_activations_again(trained, tmp_path, outputs):
-    study(tmp_path / "a", trained=trained)
+def test_another_k_needs_the_activations_again(followed, trained, tmp_path, outputs):
+    shutil.copytree(followed, tmp_path / "a")
     study(tmp_path / "a", trained=trained, near=Neighbours(k=5))
     study(tmp_path / "b", trained=trained, near=Neighbours(k=5))
     assert outputs(tmp_path / "a") == outputs(tmp_path / "b")
 
 
-def test_what_is_refused_leaves_a_finished_study_as_it_was(trained, tmp_path, monkeypatch):
-    out = study(tmp_path / "study", trained=trained)
+def test_what_is_refused_leaves_a_finished_study_as_it_was(
+    followed, trained, tmp_path, monkeypatch
+):
+    out = shutil.copytree(followed, tmp_path / "study")
     before = {path: path.read_bytes() for path in out.rglob("*.json")}
     with pytest.raises(RunError, match="epoch-000 holds another run .*samples was 60 and is now 5"):
         study_dynamics(
@@ -129,8 +143,7 @@ def test_thinned(trained, tmp_path):
     ("module", "function", "moment"),
     [(loop_module, "run_epoch", 2), (variants_module, "build_edges", 2)],
 )
-def test_interrupted_and_run_again(tmp_path, monkeypatch, outputs, module, function, moment):
-    study(tmp_path / "whole")
+def test_interrupted_and_run_again(whole, tmp_path, monkeypatch, outputs, module, function, moment):
     calls = []
     original = getattr(module, function)
 
@@ -144,7 +157,7 @@ def test_interrupted_and_run_again(tmp_path, monkeypatch, outputs, module, funct
     with pytest.raises(KeyboardInterrupt):
         study(tmp_path / "again")
     study(tmp_path / "again")
-    assert outputs(tmp_path / "again") == outputs(tmp_path / "whole")
+    assert outputs(tmp_path / "again") == outputs(whole)
     # nothing was done twice: 2 epochs, or 3 measured networks, and the call that failed
     assert len(calls) == {"run_epoch": 2, "build_edges": 3}[function] + 1
 
@@ -163,10 +176,10 @@ def test_what_cannot_be_followed_is_an_error_before_the_training(trained, tmp_pa
     assert not out.exists()
 
 
-def test_another_training_is_refused(tmp_path):
-    study(tmp_path / "study")
+def test_another_training_is_refused(whole, tmp_path):
+    out = shutil.copytree(whole, tmp_path / "study")
     with pytest.raises(RunError, match="belongs to another training: lr was 0.01, now 0.1"):
-        study(tmp_path / "study", recipe=Training(epochs=2, batch_size=256, lr=0.1))
+        study(out, recipe=Training(epochs=2, batch_size=256, lr=0.1))
 
 
 @pytest.mark.parametrize("last", [0.5, 0.4])

@@ -1,12 +1,14 @@
 """Trained against untrained."""
 
 import json
+import shutil
 
 import pytest
 
 import pipeline.studies.variants as variants_module
 from graphs.errors import ModelError
 from graphs.tables import read_frame
+from pipeline.models import load_model
 from pipeline.models.weights import read_state_dict
 from pipeline.options import Images, Network
 from pipeline.studies.untrained import Untrained, study_random
@@ -22,6 +24,12 @@ def study(out, trained, *, seeds=2, network=None):
         images=IMAGES,
         untrained=Untrained(seeds=seeds),
     )
+
+
+@pytest.fixture(scope="module")
+def whole(trained, tmp_path_factory):
+    """A trained network and two untrained, undisturbed."""
+    return study(tmp_path_factory.mktemp("whole") / "study", trained)
 
 
 def test_a_trained_network_and_two_untrained(command, trained, tmp_path):
@@ -51,8 +59,7 @@ def test_a_trained_network_and_two_untrained(command, trained, tmp_path):
     assert list(out.glob("runs/trained/variant=clean/repeat=1/edges/*.parquet"))
 
 
-def test_interrupted_and_run_again(trained, tmp_path, monkeypatch, outputs):
-    study(tmp_path / "whole", trained)
+def test_interrupted_and_run_again(whole, trained, tmp_path, monkeypatch, outputs):
     calls = []
     build = variants_module.build_edges
 
@@ -68,7 +75,7 @@ def test_interrupted_and_run_again(trained, tmp_path, monkeypatch, outputs):
     assert not (tmp_path / "again/metrics").exists()
     study(tmp_path / "again", trained)
     assert len(calls) == 4  # trained is not measured again
-    assert outputs(tmp_path / "again") == outputs(tmp_path / "whole")
+    assert outputs(tmp_path / "again") == outputs(whole)
     study(tmp_path / "again", trained)
     assert len(calls) == 4
     study(tmp_path / "again", trained, seeds=3)
@@ -76,12 +83,11 @@ def test_interrupted_and_run_again(trained, tmp_path, monkeypatch, outputs):
     assert len(read_frame(tmp_path / "again/metrics/random.parquet", "random")) == 4
 
 
-def test_a_damaged_table_is_measured_again(trained, tmp_path, outputs):
-    out = study(tmp_path / "study", trained, seeds=1)
-    before = outputs(out)
+def test_a_damaged_table_is_measured_again(whole, trained, tmp_path, outputs):
+    out = shutil.copytree(whole, tmp_path / "study")
     (out / "variants/random-0/layers.parquet").write_bytes(b"PAR1")
-    study(out, trained, seeds=1)
-    assert outputs(out) == before
+    study(out, trained)
+    assert outputs(out) == outputs(whole)
 
 
 def test_what_cannot_be_compared_is_an_error(trained, tmp_path):
@@ -100,15 +106,12 @@ def test_what_cannot_be_compared_is_an_error(trained, tmp_path):
     assert not (tmp_path / "study").exists()
 
 
-def test_initialisations_are_those_of_load_model(trained, tmp_path):
-    from pipeline.models import load_model
-
-    out = study(tmp_path / "study", trained, seeds=2)
+def test_initialisations_are_those_of_load_model(whole):
     shape = (1, 8, 8)
     for seed in range(2):
         expected = load_model("resnet8", input_shape=shape, seed=seed)
         found = load_model(
-            "resnet8", input_shape=shape, weights=out / f"weights/random-{seed}.pt", seed=9
+            "resnet8", input_shape=shape, weights=whole / f"weights/random-{seed}.pt", seed=9
         )
         assert digest_state(found) == digest_state(expected)
 
