@@ -68,8 +68,9 @@ def make_anew(run):
 
 
 @pytest.mark.parametrize("change", [relink, add_repeat, make_anew])
-def test_a_run_that_has_changed(change, run, tmp_path, command):
+def test_a_run_that_has_changed(change, run, tmp_path, command, capsys):
     change(run)
+    capsys.readouterr()  # what the stages said
     path, out = run / "plan.json", tmp_path / "out"
     before = path.read_bytes()
     status, _, said = command(["prune", path, out, "--epochs", 1])
