@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,11 @@ from ray.cluster_utils import Cluster as Nodes
 
 from graphs.errors import CorruptFileError, DataError, ResourceError
 from graphs.runs import Run
+from pipeline import stage2_edges
 from pipeline.cluster import RETRIES, Cluster
 from pipeline.options import Images, Machine, Neighbours, Network
 from pipeline.parallel import open_cluster
+from pipeline.progress import progress_bar
 from pipeline.run import run_stages
 from pipeline.stage1_activations import dump_activations
 from pipeline.stage2_edges import build_edges
@@ -191,19 +194,25 @@ def test_a_worker_killed_in_stage_2(joined, local, tmp_path):
     assert_same_files(out, local)
 
 
-def test_interrupted_and_finished_by_the_other_executor(nodes, local, tmp_path, command):
+def test_interrupted_and_finished_by_the_other_executor(
+    nodes, local, tmp_path, command, monkeypatch
+):
     out = without_edges(local, tmp_path / "run")
     argv = ["edges", "--out", out, "--memory", MEMORY, "--executor", "ray"]
 
-    def interrupt():
-        while not list(out.glob(EDGES)):
-            time.sleep(0.001)
-        os.kill(os.getpid(), signal.SIGINT)
+    @contextmanager
+    def interrupted(*arguments, **options):
+        with progress_bar(*arguments, **options) as advance:
 
-    thread = threading.Thread(target=interrupt, daemon=True)
-    thread.start()
-    status, _, said = command([*argv, "--ray-address", nodes.address])
-    thread.join()
+            def first(*done):
+                advance(*done)
+                signal.raise_signal(signal.SIGINT)
+
+            yield first
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage2_edges, "progress_bar", interrupted)
+        status, _, said = command([*argv, "--ray-address", nodes.address])
     assert (status, said.splitlines()[-1]) == (
         130,
         "stratagraph: interrupted; the same command goes on from here",
@@ -211,7 +220,7 @@ def test_interrupted_and_finished_by_the_other_executor(nodes, local, tmp_path, 
     assert not ray.is_initialized()
     assert list(out.rglob("*.tmp")) == []
     finished = {path: path.stat().st_mtime_ns for path in out.glob(EDGES)}
-    assert 0 < len(finished) < 8
+    assert 0 < len(finished) <= 8  # others may be done before the first is heard of
     build_edges(out, machine=LOCAL)
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
     measure_graphs(out, machine=LOCAL)
