@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 ONE_CORE := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile -c constraints.txt
 # pip compiles on one core, and the tests of all packages too
-COMPILE := $(BIN)/python -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true
+COMPILE := $(BIN)/python -W ignore -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true
 READERS := graphology@0.26.0 graphology-types@0.24.8 graphology-graphml@0.5.2 graphology-gexf@0.13.2
 
 .PHONY: demo test lint bench clean

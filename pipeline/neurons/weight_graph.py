@@ -117,7 +117,9 @@ def _choose(found: Sequence[WeightLayer], layers: Layers, what: str) -> list[int
 
 
 def _names(found: Sequence[WeightLayer], chosen: Sequence[int]) -> list[str]:
-    image = "image" if any(layer.name == "input" for layer in found) else "input"
+    taken, image = {layer.name for layer in found}, "input"
+    while image in taken:
+        image = "image" if image == "input" else f"{image}_"
     return [image if index == INPUT else found[index].name for index in chosen]
 
 

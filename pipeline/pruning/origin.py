@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from graphs.errors import PlanError, RunError
-from graphs.files import digest_json
+from graphs.files import digest_json, read_json
 from graphs.runs import Run
 from pipeline.edge_files import edges_digest
 from pipeline.pruning.plan import Plan
@@ -39,12 +39,15 @@ def require_current(plan: Plan, path: Path) -> None:
     ------
     PlanError
         When the run in that folder is another, was made anew, or is unfinished.
+    RunError
+        When its manifest cannot be read.
     """
     folder = path.parent
-    if not plan.made_from or not (folder / "manifest.json").exists():
+    if not plan.made_from or not _holds_run(folder):
         return
+    run = Run(folder)
     try:
-        now = digest_run(Run(folder))
+        now = digest_run(run)
     except RunError as error:
         raise PlanError(
             f"{path} was made from a run that is not finished any more: {error.problem}",
@@ -53,7 +56,18 @@ def require_current(plan: Plan, path: Path) -> None:
     if now != plan.made_from:
         raise PlanError(
             f"{path} was made from another state of the run: since then its features or links "
-            "have changed",
+            "were made anew",
             f"make it again: stratagraph plan {folder}; or, to follow it all the same, move it "
             "out of the run",
         )
+
+
+def _holds_run(folder: Path) -> bool:
+    """Whether a run is there, or what is left of one that is being made anew."""
+    if any(folder.glob("variant=*")):
+        return True
+    manifest = folder / "manifest.json"  # of this name others write, too
+    try:
+        return manifest.exists() and "stratagraph" in read_json(manifest)
+    except RunError:
+        return False

@@ -21,6 +21,30 @@ from pipeline.graph_sets import TABLES
 FORMAT = "study/1"
 
 
+def refuse_others(root: Path, kind: str, *, subject: str = "", force: bool = False) -> None:
+    """Refuse a folder of something else, as `StudyFolder` does; nothing is written.
+
+    For studies that have long work to do before they open their folder.
+    """
+    root, record = resolve_folder(root), resolve_folder(root) / "study.json"
+    if root.exists() and not root.is_dir():
+        raise RunError(f"{root} is a file, not a folder", "choose another --out")
+    if record.exists():
+        found = read_json(record)
+        if found.get("stratagraph") != FORMAT or found.get("study") != kind:
+            raise RunError(
+                f"{root} holds a study {found.get('study')!r}, this one is {kind!r}",
+                "choose another --out",
+            )
+        if subject and found.get("subject") != subject and not force:
+            raise RunError(
+                f"{root} holds a study of other runs or with other options",
+                "choose another --out, or --force to replace it",
+            )
+    elif root.is_dir() and any(root.iterdir()):
+        raise RunError(f"{root} holds files that are no study", "choose another --out")
+
+
 class StudyFolder:
     """A study on disk.
 
@@ -51,7 +75,7 @@ class StudyFolder:
         self.root, self.kind, self.subject = resolve_folder(root), kind, subject
         self.record_path = self.root / "study.json"
         self.figures = self.root / "figures"
-        self._refuse_others(force=force)
+        refuse_others(self.root, kind, subject=subject, force=force)
         require_writable(self.root)
         if force:
             for place in ("variants", "runs", "metrics", "figures"):
@@ -80,24 +104,6 @@ class StudyFolder:
     def _head(self, state: str) -> dict[str, str]:
         head = {"stratagraph": FORMAT, "study": self.kind, "state": state}
         return head | ({"subject": self.subject} if self.subject else {})
-
-    def _refuse_others(self, *, force: bool) -> None:
-        if self.root.exists() and not self.root.is_dir():
-            raise RunError(f"{self.root} is a file, not a folder", "choose another --out")
-        if self.record_path.exists():
-            found = read_json(self.record_path)
-            if found.get("stratagraph") != FORMAT or found.get("study") != self.kind:
-                raise RunError(
-                    f"{self.root} holds a study {found.get('study')!r}, this one is {self.kind!r}",
-                    "choose another --out",
-                )
-            if self.subject and found.get("subject") != self.subject and not force:
-                raise RunError(
-                    f"{self.root} holds a study of other runs or with other options",
-                    "choose another --out, or --force to replace it",
-                )
-        elif self.root.is_dir() and any(self.root.iterdir()):
-            raise RunError(f"{self.root} holds files that are no study", "choose another --out")
 
     def run(self, name: str) -> Path:
         """Return the folder of one of the runs."""

@@ -34,7 +34,7 @@ from pipeline.pruning.steps import Scene, take_steps
 from pipeline.pruning.subject import Subject, open_run
 from pipeline.pruning.surgery import remove_parts
 from pipeline.pruning.tuning import Distillation, Tuning
-from pipeline.studies.folder import StudyFolder
+from pipeline.studies.folder import StudyFolder, refuse_others
 from pipeline.studies.prune_reading import read_comparison
 from pipeline.studies.single_layers import remove_one_by_one
 from pipeline.studies.stored import subject_of
@@ -116,6 +116,7 @@ def study_prune_compare(
     splits = open_splits(images_of(subject), images, model=subject.network.model)
     asked = {"contest": vars(contest), "tuning": tuning.as_dict()}
     digest = _identify(subject, asked, splits)
+    refuse_others(out, "prune-compare", subject=digest, force=work.force)
     scores = None if work.force else _read_scores(out, digest)
     if scores is None:
         scores = score_subject(subject, names, draws=contest.draws, seed=tuning.seed, device=device)
@@ -159,7 +160,7 @@ def _read_scores(out: Path, digest: str) -> pd.DataFrame | None:
     path = resolve_folder(out) / "metrics" / "criteria.parquet"
     if not holds(path, "criteria", digest):
         return None
-    log.info("the scores of the layers are there already (--force scores again)")
+    log.info("the scores of the layers are there already (they are made again without %s)", path)
     return read_frame(path, "criteria")
 
 

@@ -27,7 +27,7 @@ from pipeline.stage1_activations import dump_activations
 from pipeline.stage2_edges import build_edges
 from pipeline.stage3_communities import measure_graphs
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 IMAGES = Images(samples=300, repeats=2)
 # so little that a layer of 300 samples is several blocks, and a part several batches

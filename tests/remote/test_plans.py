@@ -1,4 +1,4 @@
-"""A plan lies in its run, also where that is at a URL."""
+"""Plans at a URL."""
 
 from pathlib import Path
 

@@ -210,25 +210,25 @@ def test_the_last_layer_is_the_one_that_runs_last():
 
 
 class _Called(nn.Module):
-    """A layer has the name that the image has elsewhere."""
+    """Layers have the names that the image has elsewhere."""
 
     def __init__(self):
         super().__init__()
-        self.input, self.hidden = nn.Linear(4, 12), nn.Linear(12, 12)
+        self.input, self.image = nn.Linear(4, 12), nn.Linear(12, 12)
         self.head = nn.Linear(12, CLASSES)
 
     def forward(self, x):
-        return self.head(self.hidden(self.input(x.flatten(1)).relu()).relu())
+        return self.head(self.image(self.input(x.flatten(1)).relu()).relu())
 
 
-def test_a_layer_may_be_called_input():
+def test_layers_may_be_called_as_the_image_is():
     torch.manual_seed(0)
     found = find_clusters(_Called(), _pixels(), clusters=2)
     widths = {name: len(labels) for name, labels in found.items()}
-    assert widths == {"image": 4, "input": 12, "hidden": 12, "head": CLASSES}
-    assert LesionBench(_Called(), _pixels(), found).layer_indices["hidden"] == 2
+    assert widths == {"image_": 4, "input": 12, "image": 12, "head": CLASSES}
+    assert LesionBench(_Called(), _pixels(), found).layer_indices["image"] == 2
     found = find_clusters(_Called(), _pixels(), "activations", clusters=2)
-    assert list(found) == ["input", "hidden"]
+    assert list(found) == ["input", "image"]
 
 
 def test_same_seed_same_tables():

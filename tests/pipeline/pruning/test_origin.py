@@ -94,6 +94,21 @@ def test_a_run_that_is_not_finished_any_more(run):
         check(run)
 
 
+def test_a_run_of_which_a_killed_stage_left_no_manifest(run):
+    (run / "manifest.json").unlink()
+    with pytest.raises(PlanError, match=r"not finished any more: .* has no finished stage 1"):
+        check(run)
+
+
+@pytest.mark.parametrize("content", ['{"name": "an app"}', "[]", "no JSON"])
+def test_a_manifest_of_something_else(run, tmp_path, content):
+    elsewhere = tmp_path / "app" / "plan.json"
+    elsewhere.parent.mkdir()
+    shutil.copy(run / "plan.json", elsewhere)
+    (elsewhere.parent / "manifest.json").write_text(content)
+    require_current(read_plan(elsewhere), elsewhere)
+
+
 def test_the_page_shows_no_plan_of_another_state(run):
     item = SimpleNamespace(run=Run(run), address=str(run))
     assert plan_section(item).figures

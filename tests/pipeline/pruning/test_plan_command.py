@@ -75,7 +75,9 @@ def test_the_same_seed_gives_the_same_plan(run, tmp_path):
         content = json.loads(
             plan_pruning(run, goal=GOAL, out=tmp_path / f"{name}.json").read_text()
         )
-        del content["latency"], content["warnings"]  # what clocks say
+        del content["latency"]  # what clocks say
+        said = [line for line in content["warnings"] if not line.startswith("uneven times")]
+        content["warnings"] = said
         plans.append(content)
     assert plans[0] == plans[1]
 
