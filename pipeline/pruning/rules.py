@@ -66,10 +66,11 @@ class Rule:
         low, high = float(steps.min()), float(steps.max())
         if not low <= self.threshold < high:
             would = "removed" if self.threshold >= high else "kept"
+            given = " (the default)" if self.threshold == TOLERANCE else ""
             raise PlanError(
-                f"--threshold {self.threshold:g} lies outside what the layers add, {low:.3f} to "
-                f"{high:.3f}: every layer would be {would}",
-                "give a value between these",
+                f"--threshold {self.threshold:g}{given} lies outside what the layers add, "
+                f"{low:.3f} to {high:.3f}: every layer would be {would}",
+                "give a value between these, or a budget such as --macs 0.5 or --remove 2",
             )
 
 

@@ -33,7 +33,7 @@ def test_a_plateau_is_as_long_as_its_patience():
 @pytest.mark.parametrize(
     ("threshold", "said"),
     [
-        (0.5, "-0.250 to 0.500: every layer would be removed"),
+        (0.5, "-0.250 to 0.500: every layer would be removed; give a value .*, or a budget"),
         (-0.5, "every layer would be kept"),
     ],
 )
