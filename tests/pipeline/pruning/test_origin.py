@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from graphs.errors import PlanError
+from graphs.errors import PlanError, RunError
 from graphs.runs import Run
 from pipeline.options import Images, Neighbours, Network, Work
 from pipeline.plan_command import plan_pruning
@@ -106,7 +106,12 @@ def test_a_manifest_of_something_else(run, tmp_path, content):
     elsewhere.parent.mkdir()
     shutil.copy(run / "plan.json", elsewhere)
     (elsewhere.parent / "manifest.json").write_text(content)
-    require_current(read_plan(elsewhere), elsewhere)
+    plan = read_plan(elsewhere)
+    assert plan.made_from
+    assert require_current(plan, elsewhere) is None  # not judged
+    (elsewhere.parent / "variant=clean").mkdir()  # with this it is the manifest of a run
+    with pytest.raises(RunError, match=r"manifest\.json"):
+        require_current(plan, elsewhere)
 
 
 def test_the_page_shows_no_plan_of_another_state(run):
