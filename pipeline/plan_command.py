@@ -5,19 +5,14 @@ from pathlib import Path
 
 import torch
 
+from graphs.confidence import DRAWS
 from graphs.errors import PlanError
 from graphs.neighbors import Device
 from graphs.places import resolve_folder
 from pipeline.console import log, show_table
 from pipeline.devices import require_writable, resolve_device
 from pipeline.options import Network
-from pipeline.pruning.choosing import (
-    DRAWS,
-    Choice,
-    choose_by_counts,
-    choose_by_rule,
-    choose_by_scores,
-)
+from pipeline.pruning.choosing import Choice, choose_by_counts, choose_by_rule, choose_by_scores
 from pipeline.pruning.comparing import compare_criteria
 from pipeline.pruning.options import Alone, Goal, check_options, stage_counts
 from pipeline.pruning.plan import read_plan, write_plan

@@ -7,12 +7,13 @@ from typing import Any
 import pandas as pd
 
 from graphs.errors import RunError
-from graphs.files import read_json, remove_tree, sweep, write_json
+from graphs.files import remove_tree, sweep, write_json
 from graphs.runs import holds, versions
 from graphs.schema import TableName
 from graphs.tables import read_frame, write_table
 from pipeline.console import command_line
 from pipeline.devices import require_writable
+from pipeline.records import read_record
 
 FORMAT = "lesions/1"
 
@@ -38,15 +39,13 @@ class LesionFolder:
     def __init__(self, root: Path, digest: str, *, force: bool = False) -> None:
         self.root, self.digest = root, digest
         self.record = root / "lesions.json"
+        found = read_record(self.record, form=FORMAT, what="lesions")
+        if found is not None and found.get("digest") != digest and not force:
+            raise RunError(
+                f"{root} holds lesions of another network or with other options",
+                "choose another --out, or --force to replace them",
+            )
         require_writable(root)
-        if self.record.exists():
-            if not force and read_json(self.record).get("digest") != digest:
-                raise RunError(
-                    f"{root} holds lesions of another network or with other options",
-                    "choose another --out, or --force to replace them",
-                )
-        elif root.is_dir() and any(root.iterdir()):
-            raise RunError(f"{root} holds files that are no lesions", "choose another --out")
         if force:
             for name in ("parts", "metrics", "figures", "exports"):
                 remove_tree(root / name)

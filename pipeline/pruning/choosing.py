@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from graphs.confidence import DRAWS
 from graphs.errors import PlanError
 from graphs.resampling import bootstrap_curves, removal_rates
 from pipeline.pruning.budget import Budget, meet_budget, order_of_removal
@@ -17,8 +18,6 @@ from pipeline.pruning.plan import cut
 from pipeline.pruning.profile import count_macs, count_parameters
 from pipeline.pruning.rules import Rule, on_a_hair, spread_of_margins
 from pipeline.pruning.subject import Subject
-
-DRAWS = 200  # of the bootstrap
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -9,6 +9,7 @@ from graphs.files import digest_json, read_json, remove_tree, sweep, write_json
 from graphs.runs import versions
 from pipeline.console import command_line
 from pipeline.devices import require_writable
+from pipeline.records import read_record
 
 FORMAT = "prune/1"
 FOLDERS = ("done", "tuning", "metrics")
@@ -56,20 +57,9 @@ class PruneFolder:
         return {"stratagraph": FORMAT, "state": state, "identity": self.identity}
 
     def _refuse_others(self, *, force: bool) -> None:
-        root = self.root
-        if root.exists() and not root.is_dir():
-            raise RunError(f"{root} is a file, not a folder", "choose another --out")
-        if not self.record_path.exists():
-            if root.is_dir() and any(root.iterdir()):
-                raise RunError(
-                    f"{root} holds files that are no pruned network", "choose another --out"
-                )
+        found = read_record(self.record_path, form=FORMAT, what="pruned network")
+        if found is None:
             return
-        found = read_json(self.record_path)
-        if found.get("stratagraph") != FORMAT:
-            raise RunError(
-                f"{self.record_path} is not of the form {FORMAT}", "choose another --out"
-            )
         there = dict(found.get("identity", {}))
         if digest_json(there) == digest_json(self.identity) or force:
             return
@@ -79,7 +69,7 @@ class PruneFolder:
             if digest_json(there.get(key)) != digest_json(self.identity.get(key))
         ]
         raise RunError(
-            f"{root} holds another pruned network: {'; '.join(changed)}",
+            f"{self.root} holds another pruned network: {'; '.join(changed)}",
             "choose another --out, or --force to replace it",
         )
 

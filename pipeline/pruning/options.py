@@ -5,6 +5,7 @@ from pathlib import Path
 
 from cyclopts import Group, Parameter
 
+from graphs.confidence import DRAWS
 from graphs.curves import PATIENCE, TOLERANCE
 from graphs.errors import PlanError
 from pipeline.pruning.budget import Budget
@@ -98,7 +99,7 @@ class Alone:
 
 
 def check_options(
-    run: Path | None, alone: Alone, goal: Goal, *, draws: int = 0, seed: int = 0
+    run: Path | None, alone: Alone, goal: Goal, *, draws: int = DRAWS, seed: int = 0
 ) -> None:
     """Refuse options that contradict one another, or that are no possible number.
 
@@ -140,11 +141,11 @@ def check_options(
             f"--criterion {goal.criterion} needs a budget",
             "give --macs 0.5, --params, --latency or --remove",
         )
-    _require_read(goal)
+    _require_read(goal, draws)
 
 
-def _require_read(goal: Goal) -> None:
-    """Refuse numbers of another rule than the one that chooses."""
+def _require_read(goal: Goal, draws: int) -> None:
+    """Refuse numbers of another way than the one that chooses."""
     way = (
         "--stages" if goal.stages is not None
         else f"--criterion {goal.criterion or 'modularity'}" if goal.criterion or goal.budgets()
@@ -155,6 +156,8 @@ def _require_read(goal: Goal) -> None:
         unread.append("--threshold")
     if goal.patience != PATIENCE and way != "--rule plateau":
         unread.append("--patience")
+    if draws != DRAWS and not way.startswith("--rule"):
+        unread.append("--draws")
     if goal.surgery is not None and goal.criterion == "all":
         unread.append("--surgery")
     if unread:

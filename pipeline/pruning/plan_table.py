@@ -78,6 +78,7 @@ def _costs(plan: Plan) -> list[str]:
 
     stages = f"{plan.stages_before} -> {plan.stages}"
     lines = [
+        *_budget(plan),
         f"layers      {len(plan.layers)} -> {len(plan.kept)}, stages {stages} ({plan.surgery})",
         f"parameters  {plan.params_before:,} -> {plan.params_after:,} "
         f"({change(plan.params_before, plan.params_after)})",
@@ -92,3 +93,16 @@ def _costs(plan: Plan) -> list[str]:
             f"round by round {row['speedup']:.2f}x as fast ({low:.2f} to {high:.2f})"
         )
     return [*lines, f"measured on {plan.device}"]
+
+
+def _budget(plan: Plan) -> list[str]:
+    """Return how much is left of what a budget is of: whole layers go, often more than need be."""
+    costs = {
+        "macs": ("MACs", plan.macs_after / plan.macs_before),
+        "params": ("parameters", plan.params_after / plan.params_before),
+    }
+    found = costs.get(plan.settings.get("budget", ""))
+    if found is None:  # time is measured, and layers are counted, in lines of their own
+        return []
+    (name, left), wanted = found, plan.settings["value"]
+    return [f"budget      {wanted:.1%} of the {name}; {left:.1%} left, as layers go whole"]

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pandas as pd
 
 from graphs.errors import RunError
-from graphs.files import read_json, remove_tree, sweep, write_json
+from graphs.files import remove_tree, sweep, write_json
 from graphs.measures import MetricTables
 from graphs.places import resolve_folder
 from graphs.runs import METRIC_TABLES, MetricTable, holds, versions
@@ -17,6 +17,7 @@ from graphs.tables import read_frame, write_table
 from pipeline.console import command_line, fill, show_table
 from pipeline.devices import require_writable
 from pipeline.graph_sets import TABLES
+from pipeline.records import read_record
 
 FORMAT = "study/1"
 
@@ -26,23 +27,20 @@ def refuse_others(root: Path, kind: str, *, subject: str = "", force: bool = Fal
 
     For studies that have long work to do before they open their folder.
     """
-    root, record = resolve_folder(root), resolve_folder(root) / "study.json"
-    if root.exists() and not root.is_dir():
-        raise RunError(f"{root} is a file, not a folder", "choose another --out")
-    if record.exists():
-        found = read_json(record)
-        if found.get("stratagraph") != FORMAT or found.get("study") != kind:
-            raise RunError(
-                f"{root} holds a study {found.get('study')!r}, this one is {kind!r}",
-                "choose another --out",
-            )
-        if subject and found.get("subject") != subject and not force:
-            raise RunError(
-                f"{root} holds a study of other runs or with other options",
-                "choose another --out, or --force to replace it",
-            )
-    elif root.is_dir() and any(root.iterdir()):
-        raise RunError(f"{root} holds files that are no study", "choose another --out")
+    root = resolve_folder(root)
+    found = read_record(root / "study.json", form=FORMAT, what="study")
+    if found is None:
+        return
+    if found.get("study") != kind:
+        raise RunError(
+            f"{root} holds a study {found.get('study')!r}, this one is {kind!r}",
+            "choose another --out",
+        )
+    if subject and found.get("subject") != subject and not force:
+        raise RunError(
+            f"{root} holds a study of other runs or with other options",
+            "choose another --out, or --force to replace it",
+        )
 
 
 class StudyFolder:

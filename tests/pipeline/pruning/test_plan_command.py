@@ -117,6 +117,17 @@ def test_all_criteria_without_a_budget_remove_half_of_what_can_go(run, tmp_path,
     assert set(first.groupby("criterion")["removed"].sum()) == {1}
 
 
+def test_what_is_left_of_a_budget_is_told(run, tmp_path, capsys):
+    asked = [run, "--params", 0.9, "--criterion", "tail", "--out", tmp_path / "plan.json"]
+    code, said = command(asked, capsys)
+    plan = read_plan(tmp_path / "plan.json")
+    left = f"{plan.params_after / plan.params_before:.1%}"
+    assert code == 0
+    assert f"\nbudget      90.0% of the parameters; {left} left, as layers go whole\n" in said
+    _, said = command([run, "--remove", 1, "--out", tmp_path / "one.json"], capsys)
+    assert "budget" not in said  # the table counts the layers
+
+
 def test_a_budget_alone_goes_by_modularity(run, tmp_path):
     plans = [
         read_plan(plan_pruning(run, goal=goal, out=tmp_path / f"{place}.json"))
@@ -191,6 +202,8 @@ def test_a_network_alone_has_its_plan_here(tmp_path, monkeypatch, capsys):
         (["RUN", "--weights", "x.pt", "--classes", 5], "--weights, --classes would not be read"),
         (["RUN", "--seed", -1], "--seed -1 is negative; give 0 or more"),
         (["RUN", "--draws", -1], "--draws -1 is negative; give 0 or more"),
+        (["RUN", "--remove", 1, "--draws", 20],
+         "--draws would not be read with --criterion modularity"),
         (["RUN", "--criterion", "tail", "--remove", 1, "--threshold", 0.1],
          "--threshold would not be read with --criterion tail; leave it out"),
         (["RUN", "--macs", 0.8, "--threshold", 0.1, "--patience", 3],
