@@ -3,6 +3,7 @@
 import pandas as pd
 
 from graphs.class_pairs import APART, confusion_agreement, confusion_pairs, separation_table
+from graphs.correlations import caution
 from pipeline.console import listed, plural
 
 LISTED = 3
@@ -91,7 +92,8 @@ def _confused(table: pd.DataFrame, confused: pd.DataFrame) -> list[str]:
     if not pairs:
         return []
     rho = confusion_agreement(table, confused)
-    agree = "" if pd.isna(rho) else f"; rank correlation with the links {rho:.2f}"
+    known = f"; rank correlation with the links {rho:.2f}{caution(len(table))}"
+    agree = "" if pd.isna(rho) else known
     return [f"The network confuses most often {', '.join(pairs)}{agree}."]
 
 

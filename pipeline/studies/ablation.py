@@ -5,9 +5,11 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from graphs.correlations import FEW, caution
 from graphs.errors import GraphError
 from graphs.plots import plot_curve
 from graphs.shapes import compare_curves
+from pipeline.console import plural
 from pipeline.figures import caption, find_published, save_panels
 from pipeline.opening import open_images, open_network
 from pipeline.options import Features, Images, Machine, Neighbours, Network, Work
@@ -30,7 +32,8 @@ def study_ablation(
     """See how the curve depends on k, samples, metric, layers and pooling.
 
     Varies one setting at a time, and compares the shapes of the curves: rank correlation over the
-    layers, and the largest difference. Activations are computed once for all k and metrics.
+    layers, and the largest difference; the repeats, too, one with another. Activations are computed
+    once for all k and metrics.
 
     Parameters
     ----------
@@ -98,8 +101,8 @@ def _curves(layers: pd.DataFrame, settings: list[Setting]) -> pd.DataFrame:
     parts = []
     for setting in settings:
         rows = by_name[setting.variant.name]
-        if setting.repeats is not None:
-            rows = rows[rows["repeat"] < setting.repeats]
+        if setting.repeat is not None:
+            rows = rows[rows["repeat"] == setting.repeat]
         parts.append(rows.assign(varied=setting.varied, setting=setting.value))
     return pd.concat(parts, ignore_index=True)
 
@@ -135,31 +138,68 @@ def _draw(
 
 
 def read_shapes(shapes: pd.DataFrame, curves: pd.DataFrame) -> str:
-    """Say in a sentence a setting whether the shape of the curve hangs on it."""
-    parts = []
-    for varied, rows in shapes.groupby("varied", sort=False):
-        ranked = rows[rows["spearman"].notna()]
-        if ranked.empty:
-            continue
-        worst = ranked.sort_values("spearman", kind="stable").iloc[0]
-        last = _last(curves[curves["varied"] == varied])
-        moved = ""
-        if varied in ("k", "samples", "repeats"):
-            first, end = last.iloc[0], last.iloc[-1]
-            moved = f", the last layer's Q goes from {first:.2f} to {end:.2f}"
-        parts.append(
-            f"{varied}: rank correlation of the curves at least {worst['spearman']:.2f} "
-            f"({worst['setting_a']} against {worst['setting_b']}){moved}"
-        )
-    if not parts:
+    """Say in a sentence a setting whether the shape of the curve hangs on it.
+
+    Parameters
+    ----------
+    shapes : DataFrame
+        The table `ablation`.
+    curves : DataFrame
+        What it compares, with ``varied`` and ``setting``.
+
+    Returns
+    -------
+    str
+        The repeats, which nobody sets, have no part in the first sentence.
+    """
+    ranked = shapes[shapes["spearman"].notna()]
+    if ranked.empty:
         return "There is nothing to compare: no setting has two values, or no curve three layers."
-    lowest = float(shapes["spearman"].min())
-    verdict = (
-        "The curve keeps its shape" if lowest >= 0.9
-        else "The curve mostly keeps its shape" if lowest >= 0.7
-        else "The curve's shape depends on the settings"
+    few = _too_few(ranked)
+    parts = []
+    for varied, rows in ranked.groupby("varied", sort=False):
+        worst = rows.sort_values("spearman", kind="stable").iloc[0]
+        what = "single repeats" if varied == "repeat" else "the curves"
+        count = int(worst["n_layers"])
+        parts.append(
+            f"{varied}: rank correlation of {what} at least {worst['spearman']:.2f} over "
+            f"{plural(count, 'layer')}{'' if few else caution(count)} "
+            f"({worst['setting_a']} against {worst['setting_b']})"
+            f"{_moved(str(varied), curves[curves['varied'] == varied])}"
+        )
+    return f"{few or _verdict(ranked[ranked['varied'] != 'repeat'])} {'; '.join(parts)}."
+
+
+def _verdict(ranked: pd.DataFrame) -> str:
+    """Say whether settings change the shape, from pairs with enough layers to tell."""
+    if ranked.empty:
+        return "Only repeats are compared."
+    if few := _too_few(ranked):
+        return few
+    lowest = float(ranked.loc[ranked["n_layers"] >= FEW, "spearman"].min())
+    return (
+        "The curve keeps its shape." if lowest >= 0.9
+        else "The curve mostly keeps its shape." if lowest >= 0.7
+        else "The curve's shape depends on the settings."
     )  # fmt: skip
-    return f"{verdict}. " + "; ".join(parts) + "."
+
+
+def _too_few(ranked: pd.DataFrame) -> str:
+    """Say that no pair has enough layers; nothing where one has."""
+    most = int(ranked["n_layers"].max())
+    if most >= FEW:
+        return ""
+    return f"Over {plural(most, 'layer')} the shape of a curve cannot be told from chance."
+
+
+def _moved(varied: str, curves: pd.DataFrame) -> str:
+    """Say where the last layer's Q goes, or lies."""
+    last = _last(curves)
+    if varied == "repeat":
+        return f", the last layer's Q lies between {last.min():.2f} and {last.max():.2f}"
+    if varied in ("k", "samples"):
+        return f", the last layer's Q goes from {last.iloc[0]:.2f} to {last.iloc[-1]:.2f}"
+    return ""
 
 
 def _last(curves: pd.DataFrame) -> pd.Series:

@@ -10,11 +10,12 @@ from cyclopts import Group, Parameter
 from matplotlib.figure import Figure
 from torch import nn
 
+from graphs.correlations import FEW
 from graphs.measures import MetricTables
 from graphs.plots_training import plot_accuracy, plot_epochs
 from graphs.published import Published
 from graphs.trends import follow_accuracy
-from pipeline.console import listed, log
+from pipeline.console import listed, log, plural
 from pipeline.data import ImageData
 from pipeline.figures import caption, find_nearest, save_panels
 from pipeline.options import Features, Images, Machine, Neighbours, Network, Work
@@ -101,7 +102,7 @@ def study_dynamics(
     """Follow the curve over the epochs of a training, from the initialisation on.
 
     Trains by the recipe with a checkpoint an epoch, or takes a folder of checkpoints; measures
-    every one of them on the same images, and says which layers follow accuracy.
+    every one of them on the same images, and says which layers follow accuracy (of six or more).
 
     Parameters
     ----------
@@ -253,7 +254,7 @@ def _draw(
 
 
 def read_epochs(table: pd.DataFrame) -> str:
-    """Say which layers follow accuracy, and whether the first stays.
+    """Say which layers follow accuracy, if epochs are enough, and whether the first stays.
 
     Parameters
     ----------
@@ -267,11 +268,12 @@ def read_epochs(table: pd.DataFrame) -> str:
 
     Examples
     --------
-    >>> rows = {"epoch": [0, 1, 2], "accuracy": [0.1, 0.5, 0.9], "layer_index": 0, "layer": "fc"}
-    >>> read_epochs(pd.DataFrame(rows).assign(modularity=[0.1, 0.4, 0.7]))
-    'From epoch 0 to 2 accuracy goes from 0.10 to 0.90. Q of 1 of 1 layers follows it (rank \
-correlation 0.80 or more): fc. The first layer, fc, moves: its Q by 0.60, from 0.10 to 0.70; \
-the last, fc, goes from 0.10 to 0.70.'
+    >>> rows = {"epoch": range(6), "accuracy": [0.1, 0.3, 0.5, 0.7, 0.8, 0.9], "layer_index": 0}
+    >>> rows |= {"layer": "fc", "modularity": [0.1, 0.2, 0.3, 0.5, 0.6, 0.7]}
+    >>> read_epochs(pd.DataFrame(rows))
+    'From epoch 0 to 5 accuracy goes from 0.10 to 0.90. Over 6 epochs Q of 1 of 1 layers follows \
+it (rank correlation 0.80 or more): fc. The first layer, fc, moves: its Q by 0.60, from 0.10 to \
+0.70; the last, fc, goes from 0.10 to 0.70.'
     """
     first_epoch, last_epoch = int(table["epoch"].min()), int(table["epoch"].max())
     start, end = (table[table["epoch"] == epoch] for epoch in (first_epoch, last_epoch))
@@ -282,13 +284,8 @@ the last, fc, goes from 0.10 to 0.70.'
     else:
         before, after = start["accuracy"].iloc[0], end["accuracy"].iloc[0]
         told += f"accuracy goes from {before:.2f} to {after:.2f}"
-        # ranks of few epochs take few values: 0.8 is one of them
-        near = layers["spearman"].round(6) >= FOLLOWS
-        follows = layers.loc[near & (layers["moved"] > STAYS), "layer"].tolist()
-        names = f": {listed(follows, most=LISTED)}" if follows else ""
         told += (
-            f". Q of {len(follows)} of {len(layers)} layers follows it "
-            f"(rank correlation {FOLLOWS:.2f} or more){names}."
+            f". {_following(layers, table['epoch'].nunique())}"
             if after > before
             else ": it does not rise, so there is nothing for Q to follow."
         )
@@ -300,6 +297,26 @@ the last, fc, goes from 0.10 to 0.70.'
         f"{q_start[0]:.2f} to {q_end[0]:.2f}; the last, {layers['layer'].iloc[-1]}, goes from "
         f"{q_start[-1]:.2f} to {q_end[-1]:.2f}."
     )
+
+
+def _following(layers: pd.DataFrame, epochs: int) -> str:
+    """Say which layers follow accuracy; over few epochs, give the correlations alone."""
+    if epochs >= FEW:
+        # ranks of few epochs take few values: 0.8 is one of them
+        near = layers["spearman"].round(6) >= FOLLOWS
+        follows = layers.loc[near & (layers["moved"] > STAYS), "layer"].tolist()
+        names = f": {listed(follows, most=LISTED)}" if follows else ""
+        return (
+            f"Over {plural(epochs, 'epoch')} Q of {len(follows)} of {len(layers)} layers follows "
+            f"it (rank correlation {FOLLOWS:.2f} or more){names}."
+        )
+    said = f"{plural(epochs, 'epoch')} are too few to say which layers follow it"
+    known = layers[layers["spearman"].notna()].sort_values("spearman", kind="stable")
+    if known.empty:
+        return f"{said}."
+    low, high = (f"{row.spearman:.2f} ({row.layer})" for row in known.iloc[[0, -1]].itertuples())
+    between = f"goes from {low} to {high}" if len(known) > 1 else f"is {low}"
+    return f"{said}; the rank correlation of Q with it {between}."
 
 
 def read_published(published: Published) -> str:

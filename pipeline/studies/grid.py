@@ -8,6 +8,7 @@ from typing import cast, get_args
 from cyclopts import Group, Parameter
 
 from graphs.errors import GraphError
+from graphs.files import digest_json
 from graphs.neighbors.knn import check_k
 from graphs.neighbors.knn_graph import Metric
 from pipeline.console import log
@@ -18,6 +19,7 @@ from pipeline.studies.variants import Variant
 # Lu et al. 2022: k at N = 500, N at k = 3, and large k in the appendix
 PAPER_KS = "3,5,7,9,11,20,50,100"
 PAPER_SAMPLES = "200,500,1000,2000,5000"
+_LONGEST = 24  # of the layers in the name of a folder
 
 
 @Parameter(name="*", group=Group("Grid", sort_key=4.5))
@@ -57,19 +59,19 @@ class Setting:
     Attributes
     ----------
     varied : str
-        ``k``, ``samples``, ``metric``, ``layers``, ``pool`` or ``repeats``.
+        ``k``, ``samples``, ``metric``, ``layers``, ``pool`` or ``repeat``.
     value : str
         The value as the user would write it.
     variant : Variant
         How it is measured.
-    repeats : int or None
-        How many of its repeats count; None for all.
+    repeat : int or None
+        The one of its repeats that counts; None for all.
     """
 
     varied: str
     value: str
     variant: Variant
-    repeats: int | None = None
+    repeat: int | None = None
 
 
 def vary(base: Variant, grid: Grid, data: ImageData) -> Iterator[Setting]:
@@ -94,16 +96,15 @@ def vary(base: Variant, grid: Grid, data: ImageData) -> Iterator[Setting]:
     for pool in _choices(grid.pools, "--pools", get_args(Pool)):
         pooled = replace(base.features, pool=cast("Pool", pool))
         yield _setting("pool", pool, replace(base, features=pooled))
-    # the first of the repeats that are there anyway
-    for count in range(1, base.images.repeats + 1) if base.images.repeats > 1 else ():
-        yield replace(_setting("repeats", count, base), repeats=count)
+    # one against another: means of the first 1, 2, ... share repeats, so that even noise is alike
+    for repeat in range(base.images.repeats) if base.images.repeats > 1 else ():
+        yield replace(_setting("repeat", repeat, base), repeat=repeat)
 
 
 def _setting(varied: str, value: object, changed: Variant) -> Setting:
     """Name a variant by all that can be varied, so that no two names mean the same."""
     images, features, near = changed.images, changed.features, changed.neighbours
-    layers = "".join(sign if sign.isalnum() else "_" for sign in features.layers)
-    run = f"n-{images.samples:05d}-{layers}-{features.pool}"
+    run = f"n-{images.samples:05d}-{_file_name(features.layers)}-{features.pool}"
     check_k(near.k, images.samples)
     variant = replace(
         changed,
@@ -112,6 +113,14 @@ def _setting(varied: str, value: object, changed: Variant) -> Setting:
         settings={"layers_option": features.layers, "pool": features.pool},
     )
     return Setting(varied, str(value), variant)
+
+
+def _file_name(layers: str) -> str:
+    """Return what stands for layers in the name of a folder: short, and of no others."""
+    if layers.isalnum() and len(layers) <= _LONGEST:
+        return layers
+    plain = "".join(sign if sign.isalnum() else "_" for sign in layers[:_LONGEST])
+    return f"{plain}-{digest_json(layers)[:6]}"
 
 
 def _ks(grid: Grid, base: Variant) -> list[int]:

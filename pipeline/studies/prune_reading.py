@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from graphs.correlations import correlation_interval, rank_correlation
+from graphs.correlations import caution, correlation_interval, rank_correlation
 
 FEWEST = 3  # layers that have an order worth a number
 
@@ -84,5 +84,5 @@ def _foretold(single: pd.DataFrame) -> str:
         return "Whether Q foretells the loss cannot be said: it is the same for all layers."
     return (
         f"Over the {len(single)} layers removed one at a time, without tuning, the accuracy lost "
-        f"has a rank correlation of {' and '.join(parts)}."
+        f"has a rank correlation of {' and '.join(parts)}{caution(len(single))}."
     )

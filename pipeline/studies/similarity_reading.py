@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from graphs.correlations import rank_correlation
+from graphs.correlations import caution, rank_correlation
 from graphs.layer_pairs import best_matches, distinct_pairs, neighboring_layers
 from pipeline.console import plural
 
@@ -52,19 +53,38 @@ def _within(means: pd.DataFrame, chance: float) -> str:
 
 def _between(means: pd.DataFrame, chance: float) -> str:
     """Say which layers of two runs match, and whether they stand in the same order."""
+    first, second = means["run_a"].iloc[0], means["run_b"].iloc[0]
     matches = best_matches(means)
     if matches.empty:
-        return ""
-    first, second = means["run_a"].iloc[0], means["run_b"].iloc[0]
-    top = _highest(matches, "cka")
+        start = f"No pair of layers of {first} and {second} has CKA"
+    else:
+        top = _highest(matches, "cka")
+        start = (
+            f"Most alike are {top['layer_a']} of {first} and {top['layer_b']} of {second} "
+            f"(CKA {_with_sd(top, 'cka')}){_depth(matches)}"
+        )
     last = means.iloc[-1]  # the table is in order of depth: the last layers of both
-    order = rank_correlation(matches["layer_a_index"], matches["layer_b_index"])
-    depth = "" if pd.isna(order) else f"; the best matches follow the depth with rank {order:.2f}"
+    # said once where no pair has it
+    cka = (
+        "" if matches.empty
+        else "no CKA, " if np.isnan(float(last["cka"]))
+        else f"CKA {_with_sd(last, 'cka')}, "
+    )  # fmt: skip
     return (
-        f"Most alike are {top['layer_a']} of {first} and {top['layer_b']} of {second} "
-        f"(CKA {_with_sd(top, 'cka')}){depth}; the last layers have CKA {_with_sd(last, 'cka')}, "
-        f"{100 * last['neighbor_overlap']:.0f} % of their neighbours in common (by chance "
-        f"{100 * chance:.1f} %) and differ in Q by {_with_sd(last, 'modularity_difference')}."
+        f"{start}; the last layers have {cka}{100 * last['neighbor_overlap']:.0f} % of their "
+        f"neighbours in common (by chance {100 * chance:.1f} %) and differ in Q by "
+        f"{_with_sd(last, 'modularity_difference')}."
+    )
+
+
+def _depth(matches: pd.DataFrame) -> str:
+    """Say whether deeper layers match deeper ones."""
+    order = rank_correlation(matches["layer_a_index"], matches["layer_b_index"])
+    if np.isnan(order):
+        return ""
+    return (
+        f"; the best matches follow the depth with rank correlation {order:.2f} over "
+        f"{plural(len(matches), 'layer')}{caution(len(matches))}"
     )
 
 
@@ -74,10 +94,23 @@ def _agreement(pairs: pd.DataFrame) -> str:
     for column, name in (("cka", "CKA"), ("neighbor_overlap", "shared neighbours")):
         found = rank_correlation(1 - pairs[column], pairs["modularity_difference"])
         if not pd.isna(found):
-            parts.append(f"{found:.2f} with 1 − {name}")
+            known = int(pairs[column].count())
+            those = f" ({plural(known, 'pair')})" if known < len(pairs) else ""
+            parts.append(f"{found:.2f} with 1 − {name}{those}")
     if not parts:
         return ""
-    return f"Rank correlation of |ΔQ| over {plural(len(pairs), 'pair')}: {', '.join(parts)}."
+    return (
+        f"Rank correlation of |ΔQ| over {plural(len(pairs), 'pair')}{_few_layers(pairs)}: "
+        f"{', '.join(parts)}."
+    )
+
+
+def _few_layers(pairs: pd.DataFrame) -> str:
+    """Warn of pairs of few layers: a layer is in many of them, so that they are no more than it."""
+    sides = [{*zip(pairs[f"run_{x}"], pairs[f"layer_{x}_index"], strict=True)} for x in "ab"]
+    within = (pairs["run_a"] == pairs["run_b"]).all()
+    fewest = len(sides[0] | sides[1]) if within else min(map(len, sides))
+    return f" of {plural(fewest, 'layer')}{said}" if (said := caution(fewest)) else ""
 
 
 def _lowest(pairs: pd.DataFrame, column: str) -> "pd.Series[Any]":

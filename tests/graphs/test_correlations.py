@@ -1,9 +1,11 @@
 """Rank correlation against its definition."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 
-from graphs.correlations import correlation_interval, rank_correlation
+from graphs.correlations import FEW, correlation_interval, rank_correlation
 from graphs.errors import GraphError
 
 NAN = float("nan")
@@ -33,6 +35,15 @@ def test_spearman_by_the_definition():
     ranks = [np.argsort(np.argsort(values)) for values in (left, right)]
     expected = 1 - 6 * ((ranks[0] - ranks[1]) ** 2).sum() / (20 * (20**2 - 1))
     assert rank_correlation(left, right) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "orders", "of"), [(3, 1, 6), (4, 4, 24), (5, 8, 120), (6, 21, 720)]
+)
+def test_how_often_few_pairs_reach_0_8_by_chance(pairs, orders, of):
+    found = [rank_correlation(range(pairs), order) for order in permutations(range(pairs))]
+    assert (sum(rho >= 0.8 for rho in found), len(found)) == (orders, of)
+    assert (orders / of < 0.05) == (pairs >= FEW)
 
 
 def test_kendall_by_counting_pairs():

@@ -89,7 +89,7 @@ def test_classes_that_separate_late_and_never():
         "Not apart: cat and dog (0.90 times chance).",
         "Cat and owl separate only at block2; dog and owl already at block1.",
         "The network confuses most often cat and dog (2), dog and owl (1); rank correlation with "
-        "the links 0.50.",
+        "the links 0.50, too few to rule out chance.",
     ]
 
 

@@ -3,18 +3,21 @@
 import json
 import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from graphs.errors import DataError, GraphError, LayerError, RunError
+from graphs.shapes import compare_curves
 from graphs.tables import read_frame
 from pipeline import analyze
 from pipeline.data import load_data
 from pipeline.options import Features, Images, Network, Work
 from pipeline.studies import variants
-from pipeline.studies.ablation import study_ablation
+from pipeline.studies.ablation import _curves, read_shapes, study_ablation
 from pipeline.studies.folder import StudyFolder
-from pipeline.studies.grid import Grid
+from pipeline.studies.grid import Grid, vary
+from pipeline.studies.variants import Variant
 
 NETWORK = Network(model="resnet8")
 IMAGES = Images(samples=60, repeats=2)
@@ -58,11 +61,16 @@ def test_the_table_has_every_pair_of_settings(study):
         ["k", "3", "5"],
         ["samples", "60", "90"],
         ["metric", "cosine", "pearson"],
-        ["repeats", "1", "2"],
+        ["repeat", "0", "1"],
     ]
+    layers = read_frame(study / "metrics" / "layers.parquet", "layers")
+    base = layers[layers["variant"] == "n-00060-blocks-none-cosine-k-003"]
+    first, second = (base.loc[base["repeat"] == r, "modularity"].to_numpy() for r in (0, 1))
+    assert table["largest_difference"].iloc[-1] == abs(first - second).max()
     record = json.loads((study / "study.json").read_text())
     assert (record["study"], record["state"]) == ("ablation", "done")
-    assert "rank correlation" in record["reading"]
+    assert record["reading"].startswith("Over 4 layers the shape of a curve cannot be told from ")
+    assert "over 4 layers (3 against 5)" in record["reading"]
     assert {path.name for path in (study / "figures").iterdir()} == {"ablation.png", "ablation.svg"}
 
 
@@ -131,6 +139,102 @@ def test_presets_are_compared_by_the_layers_that_they_share(tmp_path):
     table = read_frame(out / "metrics" / "ablation.parquet", "ablation")
     row = table.iloc[0]
     assert (row["varied"], row["n_layers"], row["largest_difference"]) == ("layers", 3, 0.0)
+
+
+def settings_of(*, images=IMAGES, layers="blocks", **grid):
+    base = Variant(
+        name="base", run="base", network=NETWORK, images=images, features=Features(layers=layers)
+    )
+    none = {"ks": "none", "sizes": "none", "metrics": "none"}
+    return list(vary(base, Grid(**none | grid), load_data("digits")))
+
+
+def test_presets_that_look_alike_are_different_variants():
+    presets = (
+        "blocks", "layer1.0,conv1,layer3.0", "layer1.0.conv1,layer3.0", "layer1.*", "layer1.?",
+    )  # fmt: skip
+    found = settings_of(presets=";".join(presets), images=Images(samples=60, repeats=1))
+    assert [setting.value for setting in found] == list(presets)
+    assert len({setting.variant.name for setting in found}) == len(presets)
+    assert len({setting.variant.run for setting in found}) == len(presets)
+    assert found[0].variant.run == "n-00060-blocks-none"  # plain names stay
+
+
+def test_many_layers_make_no_long_name():
+    names = [f"layer{i}.{j}.conv{k}" for i in (1, 2, 3) for j in range(5) for k in (1, 2, 3)]
+    both = [settings_of(layers=",".join(names[:count]), ks="3,5")[0].variant for count in (44, 45)]
+    assert both[0].run != both[1].run
+    assert max(len(variant.name) for variant in both) < 64
+
+
+def test_repeats_of_noise_are_not_alike():
+    """Means of the first 1, 2, ... share repeats: their rank correlation is 0.6 on noise."""
+    settings = settings_of(images=Images(samples=60, repeats=5))
+    name = settings[0].variant.name
+    layers = pd.DataFrame(
+        [[name, repeat, f"l{at}", at] for repeat in range(5) for at in range(40)],
+        columns=["variant", "repeat", "layer", "layer_index"],
+    )
+    generator = np.random.default_rng(0)
+    found = [
+        compare_curves(
+            _curves(layers.assign(modularity=generator.normal(size=len(layers))), settings)
+        )["spearman"].mean()
+        for _ in range(5)
+    ]
+    assert len(settings) == 5
+    assert abs(np.mean(found)) < 0.1
+
+
+def shapes_and_curves(**values):
+    """Curves of settings, each a list of Q by depth, under the name ``varied__setting``."""
+    curves = pd.concat(
+        pd.DataFrame({"modularity": q, "layer_index": range(len(q))}).assign(
+            varied=name.split("__")[0], setting=name.split("__")[1]
+        )
+        for name, q in values.items()
+    )
+    curves["layer"] = "l" + curves["layer_index"].astype(str)
+    return compare_curves(curves), curves
+
+
+def test_repeats_have_no_part_in_the_verdict():
+    rising, falling = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6], [0.6, 0.5, 0.4, 0.3, 0.2, 0.1]
+    repeats = {"repeat__0": rising, "repeat__1": falling}
+    of_repeats = (
+        "repeat: rank correlation of single repeats at least -1.00 over 6 layers (0 against 1), "
+        "the last layer's Q lies between 0.10 and 0.60."
+    )
+    said = read_shapes(*shapes_and_curves(k__3=rising, k__5=rising, **repeats))
+    assert said == (
+        "The curve keeps its shape. k: rank correlation of the curves at least 1.00 over 6 layers "
+        f"(3 against 5), the last layer's Q goes from 0.60 to 0.60; {of_repeats}"
+    )
+    assert read_shapes(*shapes_and_curves(**repeats)) == f"Only repeats are compared. {of_repeats}"
+
+
+@pytest.mark.parametrize(
+    ("other", "verdict"),
+    [
+        # rho = 1 - 6 * (2 * d^2) / (6 * 35) of two that change places, d apart
+        ([0.1, 0.2, 0.3, 0.4, 0.6, 0.5], "The curve keeps its shape."),  # 1 - 2 / 35
+        ([0.3, 0.2, 0.1, 0.4, 0.5, 0.6], "The curve mostly keeps its shape."),  # 1 - 8 / 35
+        ([0.6, 0.2, 0.3, 0.4, 0.5, 0.1], "The curve's shape depends on the settings."),
+        ([0.1, 0.2, 0.3, 0.4, 0.6], "Over 5 layers the shape of a curve cannot be told from"),
+    ],
+)
+def test_the_verdict_needs_six_layers(other, verdict):
+    curve = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+    assert read_shapes(*shapes_and_curves(k__3=curve, k__5=other)).startswith(verdict)
+
+
+def test_a_pair_with_few_layers_in_common_has_no_part_in_the_verdict():
+    curve = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
+    said = read_shapes(
+        *shapes_and_curves(k__3=curve, k__5=curve, layers__a=curve, layers__b=curve[2::-1])
+    )
+    assert said.startswith("The curve keeps its shape. k: ")
+    assert "-1.00 over 3 layers, too few to rule out chance (a against b)." in said
 
 
 def test_ks_that_the_samples_are_too_few_for_are_left_out_of_the_paper_s(tmp_path, caplog):

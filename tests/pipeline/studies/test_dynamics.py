@@ -91,12 +91,12 @@ def test_a_folder_of_checkpoints(followed, trained, tmp_path, outputs, caplog):
 
 def test_many_layers_are_not_all_named():
     rows = [
-        {"epoch": e, "accuracy": e / 4, "layer_index": i, "layer": f"l{i}", "modularity": e / 9}
-        for e in range(4)
+        {"epoch": e, "accuracy": e / 6, "layer_index": i, "layer": f"l{i}", "modularity": e / 15}
+        for e in range(6)
         for i in range(8)
     ]
     told = read_epochs(pd.DataFrame(rows))
-    assert "Q of 8 of 8 layers follows it" in told
+    assert "Over 6 epochs Q of 8 of 8 layers follows it" in told
     assert "l0, l1, l2, l3, l4, l5 and 2 more. The first layer, l0, moves: its Q by 0.33" in told
 
 
@@ -224,12 +224,38 @@ def test_tables_of_another_setting_that_was_killed_are_not_taken(tmp_path, monke
 
 
 def test_a_layer_follows_from_0_8_on_if_it_moves():
-    # ranks 1 2 3 4 against 1 2 4 3: 1 - 6 * 2 / (4 * 15) = 0.8, in floating point a little less
-    rows = {"epoch": range(4), "accuracy": [0.1, 0.2, 0.3, 0.4]}
+    # ranks of 9 with 24 as the sum of squares: 1 - 6 * 24 / (9 * 80) = 0.8
+    order = [3, 2, 1, 0, 5, 4, 7, 6, 8]
+    rows = {"epoch": range(9), "accuracy": [0.1 * (epoch + 1) for epoch in range(9)]}
     parts = [
         pd.DataFrame(rows | {"layer_index": at, "layer": name, "modularity": q})
-        for at, (name, q) in enumerate({"still": [0.5, 0.501, 0.503, 0.502],
-                                        "deep": [0.1, 0.3, 0.7, 0.6]}.items())
+        for at, (name, q) in enumerate({"still": [0.5 + 0.001 * rank for rank in order],
+                                        "deep": [0.1 * rank for rank in order]}.items())
     ]  # fmt: skip
     said = read_epochs(pd.concat(parts))
-    assert "Q of 1 of 2 layers follows it (rank correlation 0.80 or more): deep." in said
+    assert (
+        "Over 9 epochs Q of 1 of 2 layers follows it (rank correlation 0.80 or more): deep" in said
+    )
+
+
+@pytest.mark.parametrize(
+    ("epochs", "said"),
+    [
+        (2, "2 epochs are too few to say which layers follow it. The first"),
+        (3, "3 epochs are too few to say which layers follow it; the rank correlation of Q with it "
+            "goes from -1.00 (stem) to 1.00 (fc). The first"),
+        (5, "5 epochs are too few to say which layers follow it; the rank correlation"),
+        (6, "Over 6 epochs Q of 1 of 2 layers follows it (rank correlation 0.80 or more): fc."),
+    ],
+)  # fmt: skip
+def test_a_layer_is_said_to_follow_from_six_epochs_on(epochs, said):
+    """Of 3 or 4 epochs, a layer that has nothing to do with accuracy reaches 0.8 in 1 of 6."""
+    rising = [0.1 * (epoch + 1) for epoch in range(epochs)]
+    rows = {"epoch": range(epochs), "accuracy": rising}
+    parts = [
+        pd.DataFrame(rows | {"layer_index": at, "layer": layer, "modularity": q})
+        for at, (layer, q) in enumerate({"stem": rising[::-1], "fc": rising}.items())
+    ]
+    told = read_epochs(pd.concat(parts))
+    assert f"{rising[-1]:.2f}. {said}" in told
+    assert ("follows it" in told) == (epochs >= 6)
