@@ -65,7 +65,7 @@ def study_similarity(
     Raises
     ------
     RunError
-        When a run is not finished, or the two hold other samples.
+        When a run is not finished or keeps no features, or the two hold other samples.
     GraphError
         When there are fewer than 4 samples, or the runs differ in k or metric.
     ResourceError
@@ -73,7 +73,7 @@ def study_similarity(
     """
     machine, work = machine or Machine(), work or Work()
     budget = memory_budget(machine.memory)
-    sides = [open_sets(place) for place in (run, other) if place is not None]
+    sides = [open_sets(place, features=True) for place in (run, other) if place is not None]
     names = [run_name(items[0]) for items in sides]
     if len(sides) == 2:
         names = require_same_samples(sides, names)

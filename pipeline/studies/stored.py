@@ -1,6 +1,8 @@
 """Finished runs that a study reads: features, neighbours and modularity of every layer."""
 
+import shlex
 from pathlib import Path
+from typing import Any
 
 from graphs.errors import RunError
 from graphs.files import digest_json
@@ -17,42 +19,65 @@ from pipeline.options import Machine, Neighbours
 LISTED = 4
 
 
-def open_sets(location: Path) -> list[GraphSet]:
+def open_sets(location: Path, *, features: bool = False) -> list[GraphSet]:
     """Open the node sets of a run, one a repeat.
 
     Parameters
     ----------
     location : Path
         The run folder, or its URL; stages 1 and 2 are finished.
+    features : bool
+        Whether features are read, which studies of many networks remove.
 
     Raises
     ------
     RunError
-        When they are not, or the folder is no run.
+        When they are not, or features are wanted and gone, or the folder is no run.
     """
     if not (there := resolve_folder(location)).exists():
         raise RunError(f"there is no folder {there}", "name the folder of a finished run")
     if (there / "study.json").exists():
-        raise _explain_study(there)
+        raise _explain_study(there, features=features)
     run = Run(there)
     source, links = run.stage("activations"), run.stage("edges")
+    if features and not _keeps_features(there):
+        raise RunError(
+            f"{there} keeps no features: studies of many networks remove them once linked",
+            f"make a run of its own, on the same images: {_run_command(source)}",
+        )
     return [GraphSet(run, item, source, links) for item in source["sets"]]
 
 
-def _explain_study(there: Path) -> RunError:
+def _explain_study(there: Path, *, features: bool) -> RunError:
     """Say which runs can be named in place of a study: some read those of others."""
     place = there / "runs"
-    names = sorted(run.parent.name for run in place.glob("*/manifest.json"))
-    if names:
-        more = ", ..." if len(names) > LISTED else ""
-        listed = ", ".join(names[:LISTED]) + more
+    runs = sorted(manifest.parent for manifest in place.glob("*/manifest.json"))
+    problem = f"{there} is a study, not a run"
+    if not runs:
         return RunError(
-            f"{there} is a study, not a run", f"name one of the runs in {place}: {listed}"
+            f"{problem}, and holds no finished run", "name the folder of a finished run"
         )
-    return RunError(
-        f"{there} is a study, not a run, and holds no finished run",
-        "name the folder of a finished run",
-    )
+    usable = [run for run in runs if not features or _keeps_features(run)]
+    if not usable:
+        return RunError(
+            f"{problem}, and its runs keep no features: they were removed once linked",
+            "make a run of the network that you mean, with stratagraph run, and name its folder",
+        )
+    more = ", ..." if len(usable) > LISTED else ""
+    listed = ", ".join(run.name for run in usable[:LISTED]) + more
+    return RunError(problem, f"name one of the runs in {place}: {listed}")
+
+
+def _keeps_features(run: Path) -> bool:
+    """Whether there is any feature table: a run of which some are lost says which itself."""
+    return any(run.glob("variant=*/repeat=*/activations/layer=*/part-*.parquet"))
+
+
+def _run_command(source: dict[str, Any]) -> str:
+    """Return the command that measures the network of a run again, but for its images."""
+    given = source["parameters"]["given"]
+    words = ["stratagraph", "run", "--model", given["model"], "--weights", given["weights"]]
+    return f"{shlex.join(map(str, words))} --out FOLDER"
 
 
 def subject_of(*runs: Run) -> str:

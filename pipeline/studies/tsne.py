@@ -10,6 +10,7 @@ from graphs.errors import ActivationError, LayerError, ResourceError, RunError
 from graphs.files import digest_json
 from graphs.plots_embedding import draw_samples
 from graphs.runs import holds
+from graphs.shards import LayerRows
 from graphs.tables import read_frame, write_table
 from pipeline.console import log, plural
 from pipeline.devices import format_bytes, memory_budget
@@ -73,7 +74,7 @@ def study_tsne(
     Raises
     ------
     RunError
-        When the run is not finished, or has no such repeat.
+        When the run is not finished, keeps no features, or has no such repeat.
     LayerError
         When it has no such layer.
     GraphError
@@ -82,15 +83,15 @@ def study_tsne(
         When a layer does not fit into the memory.
     """
     machine, work = machine or Machine(), work or Work()
-    sets = open_sets(run)
+    sets = open_sets(run, features=True)
     item = _repeat(sets, repeat)
     chosen = choose_layers(layers, [layer["name"] for layer in item.layers])
     check_perplexity(perplexity, item.n_nodes)
     _require_memory(item, chosen, machine)
+    # features that are missing are an error before anything is written
+    rows = {at: layer_rows(item, at, machine) for at in chosen}
     folder = StudyFolder(out, "tsne", subject=subject_of(item.run), force=work.force)
-    places = _embed_layers(
-        folder, item, chosen, perplexity=perplexity, machine=machine, show=work.progress
-    )
+    places = _embed_layers(folder, item, rows, perplexity=perplexity, show=work.progress)
     folder.write_own(places)
     summary = summarize(places, {at: layer_modularity(item, at) for at in chosen})
     title = f"{source_title(item)}  ·  t-SNE of {plural(item.n_nodes, 'sample')}"
@@ -175,25 +176,24 @@ def _require_memory(item: GraphSet, chosen: list[int], machine: Machine) -> None
 def _embed_layers(
     folder: StudyFolder,
     item: GraphSet,
-    chosen: list[int],
+    rows: dict[int, LayerRows],
     *,
     perplexity: float,
-    machine: Machine,
     show: bool,
 ) -> pd.DataFrame:
     """Place the samples of every layer, unless its table is there."""
     nodes = item.nodes[["node", "sample", "label", "label_name"]]
     tables = []
-    log.info("%s to draw", plural(len(chosen), "layer"))
-    with progress_bar("t-SNE", len(chosen), show=show, unit="layers") as advance:
-        for at in chosen:
+    log.info("%s to draw", plural(len(rows), "layer"))
+    with progress_bar("t-SNE", len(rows), show=show, unit="layers") as advance:
+        for at, features in rows.items():
             layer = item.layers[at]
             path = folder.root / "variants" / f"layer-{at:03d}" / "tsne.parquet"
             digest = digest_json([layer["digest"], perplexity, item.seed, COMPONENTS])
             if not holds(path, "tsne", digest):
-                rows = layer_rows(item, at, machine)[0 : item.n_nodes]
+                held = features[0 : item.n_nodes]
                 try:
-                    x, y = embed(rows, perplexity=perplexity, seed=item.seed % 2**32).T
+                    x, y = embed(held, perplexity=perplexity, seed=item.seed % 2**32).T
                 except ActivationError as error:
                     raise ActivationError(
                         f"layer {at} ({layer['name']}): {error.problem}", error.remedy
