@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from graphs.errors import RunError
+from pipeline.console import log
 from pipeline.data import ImageData, load_data
 from pipeline.devices import resolve_device
 from pipeline.models import load_model
@@ -94,10 +95,11 @@ def find_epochs(place: Path, *, model: nn.Module) -> list[Epoch]:
         )
     for path in found.values():  # one that does not fit shows before hours of work
         load_weights(model, path)
-    return [
+    epochs = [
         Epoch(number=number, weights=path, test_accuracy=_known_accuracy(path))
         for number, path in sorted(found.items())
     ]
+    return _only_shares(epochs)
 
 
 def train_epochs(
@@ -228,6 +230,20 @@ def thin_out(epochs: Sequence[Epoch], every: int) -> list[Epoch]:
         raise RunError(f"--every {every} keeps no epoch", "give at least 1")
     ends = {epochs[0].number, epochs[-1].number}
     return [epoch for epoch in epochs if epoch.number % every == 0 or epoch.number in ends]
+
+
+def _only_shares(epochs: list[Epoch]) -> list[Epoch]:
+    """Forget all accuracies where one is no share: in percent, small ones look like shares."""
+    for epoch in epochs:
+        found = epoch.test_accuracy
+        if found is not None and not 0 <= found <= 1:  # or NaN
+            log.warning(
+                "%s says test_accuracy %g, which is no share from 0 to 1: "
+                "test accuracies of this folder are left out",
+                epoch.weights.name, found,
+            )  # fmt: skip
+            return [replace(each, test_accuracy=None) for each in epochs]
+    return epochs
 
 
 def _known_accuracy(path: Path) -> float | None:

@@ -1,17 +1,18 @@
 """`stratagraph study random`: the trained network against its untrained self."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 from cyclopts import Group, Parameter
 from matplotlib.axes import Axes
-from torch import Tensor, nn
+from torch import nn
 
 from graphs.errors import ModelError
 from graphs.plots_training import plot_untrained
 from graphs.trends import describe_curves
-from pipeline.data import ImageData
 from pipeline.figures import caption, save_figure
 from pipeline.options import (
     Features,
@@ -101,7 +102,9 @@ def study_random(
     untrained, work = untrained or Untrained(), work or Work()
     _check_options(network, untrained)
     data, model = open_variant(base)
-    starts = _draw_weights(network, data, untrained.seeds, trained=model)
+    bare = replace(network, weights="random")
+    starts = [partial(initial_model, bare, data, seed=seed) for seed in range(untrained.seeds)]
+    _check_different(network, model, starts)
     folder = StudyFolder(out, "random", force=work.force)
     variants = [base, *_variants(base, folder, starts)]
     tables = measure_passing(folder, variants, data=data, model=model, machine=machine, work=work)
@@ -125,34 +128,31 @@ def _check_options(network: Network, untrained: Untrained) -> None:
         )
 
 
-def _draw_weights(
-    network: Network, data: ImageData, seeds: int, *, trained: nn.Module
-) -> list[dict[str, Tensor]]:
-    """Initialise the network with every seed.
+def _check_different(
+    network: Network, trained: nn.Module, starts: Sequence[Callable[[], nn.Module]]
+) -> None:
+    """Refuse networks of which two are the same: a factory that loads weights draws nothing.
 
-    Raises
-    ------
-    ModelError
-        When two of the networks are the same: a factory that loads weights draws nothing.
+    Each is built here, and again when it is written: together they may not fit into the memory.
     """
-    bare = replace(network, weights="random")
-    models = [initial_model(bare, data, seed=seed) for seed in range(seeds)]
-    digests = [checkpoints.digest_state(model) for model in (trained, *models)]
+    digests = [checkpoints.digest_state(trained)]
+    digests += [checkpoints.digest_state(start()) for start in starts]
     if len(set(digests)) < len(digests):
         raise ModelError(
             f"{network.model} has the same weights with different seeds, or untrained as trained",
             "give a factory that initialises at random, and the trained weights as --weights",
         )
-    return [checkpoints.copy_state(model) for model in models]
 
 
-def _variants(base: Variant, folder: StudyFolder, starts: list[dict[str, Tensor]]) -> list[Variant]:
+def _variants(
+    base: Variant, folder: StudyFolder, starts: Sequence[Callable[[], nn.Module]]
+) -> list[Variant]:
     """Write every initialisation as a checkpoint: the images' seed draws the samples."""
     variants = []
-    for seed, state in enumerate(starts):
+    for seed, start in enumerate(starts):
         name = f"random-{seed}"
         path = folder.root / "weights" / f"{name}.pt"
-        checkpoints.save(path, {"state_dict": state})
+        checkpoints.save(path, {"state_dict": checkpoints.copy_state(start())})
         network = replace(base.network, weights=str(path))
         variants.append(replace(base, name=name, run=name, network=network))
     return variants

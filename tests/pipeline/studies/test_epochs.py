@@ -48,6 +48,20 @@ def load_model_from(path):
     return load_model("resnet8", input_shape=(1, 8, 8), weights=path)
 
 
+@pytest.mark.parametrize("wrong", [93.2, -0.1, float("nan")])
+def test_accuracies_that_are_no_shares_are_left_out(tmp_path, model, state, caplog, wrong):
+    """All of the folder: in percent, those of the first epochs may look like shares."""
+    for number, accuracy in enumerate((0.9, wrong, wrong), start=1):
+        content = {"state_dict": state, "test_accuracy": accuracy}
+        torch.save(content, tmp_path / f"epoch-{number}.pt")
+    found = find_epochs(tmp_path, model=model)
+    assert [epoch.test_accuracy for epoch in found] == [None] * 3
+    assert caplog.messages == [
+        f"epoch-2.pt says test_accuracy {wrong:g}, which is no share from 0 to 1: "
+        "test accuracies of this folder are left out"
+    ]
+
+
 def test_what_is_no_folder_of_checkpoints_is_an_error(tmp_path, model, state):
     with pytest.raises(RunError, match="nothing is no folder; give --checkpoints a folder"):
         find_epochs(tmp_path / "nothing", model=model)

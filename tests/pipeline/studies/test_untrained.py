@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import weakref
 
 import pytest
 
@@ -11,6 +12,8 @@ from graphs.tables import read_frame
 from pipeline.models import load_model
 from pipeline.models.weights import read_state_dict
 from pipeline.options import Images, Network
+from pipeline.studies import untrained
+from pipeline.studies.epochs import initial_model
 from pipeline.studies.untrained import Untrained, study_random
 from pipeline.training.checkpoints import digest_state
 
@@ -104,6 +107,26 @@ def test_what_cannot_be_compared_is_an_error(trained, tmp_path):
     with pytest.raises(ModelError, match="has the same weights with different seeds"):
         study(tmp_path / "study", trained, network=Network(model=f"{fixed}:net"))
     assert not (tmp_path / "study").exists()
+
+
+def test_one_network_is_held_at_a_time(trained, tmp_path, monkeypatch):
+    drawn, alive = [], []
+
+    def draw(*arguments, **options):
+        alive.append(sum(model() is not None for model in drawn))
+        model = initial_model(*arguments, **options)
+        drawn.append(weakref.ref(model))
+        return model
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(untrained, "initial_model", draw)
+    monkeypatch.setattr(untrained, "measure_passing", stop)
+    with pytest.raises(KeyboardInterrupt):
+        study(tmp_path / "study", trained, seeds=3)
+    assert len(list((tmp_path / "study/weights").glob("random-*.pt"))) == 3
+    assert set(alive) == {0}
 
 
 def test_initialisations_are_those_of_load_model(whole):
