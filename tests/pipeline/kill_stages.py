@@ -1,4 +1,6 @@
-"""Runs stages in child processes and kills them (SIGKILL) at a chosen step; not a test itself.
+"""Runs stages and a study in child processes, and kills them (SIGKILL) at a chosen step.
+
+Not a test itself.
 
 Reads jobs as JSON lines: ``{"stage": ..., "out": ..., "kill_at": n or null}``. Every file-system
 step below ``out`` (making a folder, opening, renaming, removing) is counted by an audit hook; a
@@ -18,6 +20,8 @@ from pipeline.options import Images, Network
 from pipeline.stage1_activations import dump_activations
 from pipeline.stage2_edges import build_edges
 from pipeline.stage3_communities import measure_graphs
+from pipeline.studies.ablation import study_ablation
+from pipeline.studies.grid import Grid
 
 EVENTS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "shutil.rmtree"}
 
@@ -28,8 +32,12 @@ def run_stage(stage, out):
         dump_activations(out, network=Network(model="resnet8"), images=images)
     elif stage == "edges":
         build_edges(out)
-    else:
+    elif stage == "communities":
         measure_graphs(out)
+    else:
+        grid = Grid(ks="3,5", sizes="none", metrics="none")
+        images = Images(samples=40, repeats=1)
+        study_ablation(out, network=Network(model="resnet8"), images=images, grid=grid)
 
 
 def work(job, report):

@@ -1,4 +1,4 @@
-"""A stage that is killed at any moment and run again ends where an undisturbed run ends."""
+"""What is killed at any moment and run again ends where an undisturbed stage or study ends."""
 
 import json
 import shutil
@@ -104,3 +104,19 @@ def test_finished_parts_of_stage_1_are_not_computed_again(children, undisturbed,
     assert kept
     assert children("activations", out)["status"] == 0
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
+
+
+def test_a_study_is_killed_and_run_again(children, tmp_path):
+    """Killed twice on its way, in one folder."""
+    whole = tmp_path / "whole"
+    answer = children("ablation", whole)
+    assert answer["status"] == 0
+    out, killed = tmp_path / "killed", 0
+    for share in (0.4, 0.5):  # of all steps; what is done is not done again
+        killed += children("ablation", out, round(share * answer["steps"]))["status"] == -9
+    assert killed == 2
+    assert not (out / "metrics" / "ablation.parquet").exists()
+    assert children("ablation", out)["status"] == 0
+    found, wanted = files(out), files(whole)
+    assert found.keys() == wanted.keys()
+    assert [name for name in wanted if found[name] != wanted[name]] == []
