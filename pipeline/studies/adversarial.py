@@ -116,7 +116,7 @@ def study_adversarial(
     folder.write_metrics(tables)
     table = summarize(pairs, compare_pairs(tables.layers))
     folder.write_own(table)
-    title = caption(network.model, victims.dataset, victims.data)
+    title = caption(network.model, victims.dataset, victims.data) + f"  ·  k = {neighbours.k}"
     files = draw_curves(folder, tables.layers, title=title, published=behind)
     files += draw_images(folder, usable, scene.target, data=scene.data)
     sentence = read_attacks(table, behind)
