@@ -168,7 +168,7 @@ def check_coupling(coupling: float) -> None:
         When it is negative or not finite.
     """
     if not (np.isfinite(coupling) and coupling >= 0):
-        raise GraphError(f"coupling={coupling} is no weight", "use 0 or more, such as 1.0")
+        raise GraphError(f"coupling={coupling:g} is no weight", "give 0 or more: --coupling 0.2")
 
 
 def _check(snapshots: Sequence[Snapshot], *, coupling: float, resolution: float) -> int:

@@ -54,6 +54,8 @@ def read_published(path: str | Path) -> pd.DataFrame:
     TableError
         When the file cannot be read or lacks a column.
     """
+    if not Path(path).exists():
+        raise TableError(f"{path} does not exist", "give the file with the published curves")
     try:
         curves = pd.read_csv(path)
     except (OSError, ValueError) as error:

@@ -42,6 +42,7 @@ PACKAGES = (
     "pyarrow",
     "scikit-learn",
     "scipy",
+    "adversarial-robustness-toolbox",
 )
 
 

@@ -122,9 +122,9 @@ def draw_figures(
     list of str
         Names of the files.
     """
-    title = caption(parameters["model"], parameters["dataset"], parameters["given"]["data"])
     samples, k = (int(tables.layers[column].iloc[0]) for column in ("n_nodes", "k"))
-    title += f"  ·  {plural(samples, 'sample')}, k = {k}"
+    title = caption(parameters["model"], parameters["dataset"], parameters["given"]["data"])
+    title += caption_counts(samples, k)
     depth = tables.layers["layer_index"].nunique()
     width = min(16.0, 5.0 + 0.3 * depth)
 
@@ -235,6 +235,17 @@ def caption(model: str, dataset: str, data: str | Path | None) -> str:
     'vit.py:vit, cifar10/test.parquet'
     """
     return f"{model.split('/')[-1]}, {source_name(dataset, data)}"
+
+
+def caption_counts(samples: int, k: int) -> str:
+    """Return what Q depends on beside network and data, for the title of a figure.
+
+    Examples
+    --------
+    >>> caption_counts(500, 3)
+    '  ·  500 samples, k = 3'
+    """
+    return f"  ·  {plural(samples, 'sample')}, k = {k}"
 
 
 def source_name(dataset: str, data: str | Path | None) -> str:

@@ -7,7 +7,7 @@ from graphs.errors import RunError
 from graphs.files import read_json
 
 
-def read_record(path: Path, *, form: str, what: str) -> dict[str, Any] | None:
+def read_record(path: Path, *, form: str, what: str, force: bool = False) -> dict[str, Any] | None:
     """Read the record of a folder, and refuse a folder of something else.
 
     Parameters
@@ -18,11 +18,13 @@ def read_record(path: Path, *, form: str, what: str) -> dict[str, Any] | None:
         What it has under ``stratagraph``: ``study/1``.
     what : str
         What the folder should be, for messages: ``study``.
+    force : bool
+        Whether what is there is to be replaced: a damaged record does not matter then.
 
     Returns
     -------
     dict or None
-        What it says; None where the folder is new or empty.
+        What it says; None where the folder is new or empty, or the record damaged and replaced.
 
     Raises
     ------
@@ -36,7 +38,15 @@ def read_record(path: Path, *, form: str, what: str) -> dict[str, Any] | None:
         if root.is_dir() and any(root.iterdir()):
             raise RunError(f"{root} holds files that are no {what}", "choose another --out")
         return None
-    found = read_json(path)
+    try:
+        found = read_json(path)
+    except RunError as error:
+        if force:
+            return None
+        raise RunError(
+            f"{path} is damaged: whose results these are cannot be told",
+            "--force to begin anew, or choose another --out",
+        ) from error
     if found.get("stratagraph") != form:
         raise RunError(f"{path} is not of the form {form}", "choose another --out")
     return found

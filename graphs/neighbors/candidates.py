@@ -33,9 +33,8 @@ WIDE_COLUMNS = 4096
 EVEN = 32  # a product takes numbers of rows that are multiples of this best
 GROUPS = 8  # groups of a tile's columns, at least, for each of the k best that are looked for
 MULTIPLIERS = 4  # threads with tiles of their own, at most: more would wait for who takes from them
-# A row with more candidates than CROWDED + 8 k cannot be settled in low precision. Where so many
-# for every row do not fit, fewer do, but never fewer than LEAST beyond k.
-CROWDED = 256
+# Where a product's number of candidates for every row does not fit, fewer do, but never fewer than
+# so many beyond k.
 LEAST = 16
 # how often a row may be crowded on the way: its floor may rise above what crowds it
 PATIENCE = 4
@@ -105,7 +104,7 @@ class Candidates:
         # the best that a crowded row has let go
         self._lost = torch.full((n,), -torch.inf, device=product.device)
         self._kept = max(1 << 16, (KEPT_A_ROW + 8 * k) * n if kept is None else kept)
-        self._crowd = CROWDED + 8 * k
+        self._crowd = product.crowded + 8 * k
         if kept is not None:
             self._crowd = min(self._crowd, max(k + LEAST, self._kept // n))
         self._threads = 1 if product.device.type == "cuda" else min(MULTIPLIERS, thread_count())

@@ -223,8 +223,9 @@ class Certification:
         similarity[first] = self._exact(rows[first], others[first])
         least = np.full(self.n, np.inf, np.float32)
         np.minimum.at(least, rows[first], similarity[first])
-        tolerance = self.tolerance.cpu().numpy()
-        second = ~first & (approximate >= (least - tolerance)[rows])
+        # of a pair, more is known than of a row against any other
+        known = [(self.lengths[some], self.errors[some]) for some in (rows, others)]
+        second = ~first & (approximate >= least[rows] - self.product.bound(*known))
         similarity[second] = self._exact(rows[second], others[second])
         kept = first | second
         self._choose(rows[kept], others[kept], similarity[kept])

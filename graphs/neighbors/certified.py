@@ -1,18 +1,19 @@
 """Engine `certified`: candidates from a product in low precision, neighbours proven in float64.
 
-1. Rows of length 1 lose their mean direction and are rounded to bfloat16; one product of the upper
-   triangle approximates all similarities. Every approximation of row i is within tau_i of the
-   truth (`low_precision` has the bound and its proof). What may be among the k nearest is kept
-   (`candidates`).
+1. Rows of length 1 lose their mean direction and are rounded to bfloat16 or to 8-bit integers; one
+   product of the upper triangle approximates all similarities. Every approximation of row i is
+   within tau_i of the truth (`low_precision` and `eight_bits` have the bounds and their proofs).
+   What may be among the k nearest is kept (`candidates`).
 2. The k best approximations of a row are measured exactly. Let s be the least of the k: the true
-   k-th best is at least s, so only what is approximated at s - tau or above can be a neighbour.
+   k-th best is at least s, so only what is approximated at s - tau or above can be a neighbour,
+   with the tau of the pair, which is smaller than that of the row.
    That is measured exactly too, and the row is *certified*.
 3. A row with too many candidates is *repaired*: a float32 product with a smaller tau names what may
    still reach the k-th best, and that is measured exactly. Rows for which that is a good part of a
    block of rows are *recomputed*: measured against the whole block.
 
 So the answer is that of `reference_knn`, ties by lower index included, whatever the device, block
-sizes and threads. Where bfloat16 is not fast the same is done with float32.
+sizes and threads. Where neither is fast the same is done with float32 (`precision`).
 """
 
 import numpy as np
@@ -22,8 +23,7 @@ from numpy.typing import NDArray
 from graphs.errors import ResourceError
 from graphs.neighbors.certification import Certification, plan_blocks
 from graphs.neighbors.knn_graph import Device, KnnGraph, Metric, count_efforts
-from graphs.neighbors.low_precision import Product
-from graphs.neighbors.precision import choose_precision, explain_precision
+from graphs.neighbors.precision import choose_precision, explain_precision, make_product
 from graphs.neighbors.rows import JoinedRows, Rows, unit_rows
 
 SAMPLE = 256  # rows that the mean direction is taken from
@@ -75,9 +75,9 @@ def certified_knn(
     )
 
 
-def explain_product(width: int, device: Device) -> str:
+def explain_product(samples: int, width: int, device: Device) -> str:
     """Say in a few words what this machine multiplies rows of so many features in, and why."""
-    return explain_precision(width, _torch_device(device))
+    return explain_precision(width, _torch_device(device), samples // 2)
 
 
 def certified_pair(
@@ -126,8 +126,11 @@ def _search(
     """Do the steps: among all rows, or, with `split`, between those before and those from it on."""
     n, width = rows.shape
     target = _torch_device(device)
-    precision = choose_precision(width, target)
-    product = Product(_mean_direction(rows, metric), precision=precision, device=target)
+    # the upper triangle of all pairs, or the pairs across the split
+    compared = n // 2 if split is None else split * (n - split) // n
+    held = plan_blocks(n, width, low_bytes=1, memory=memory).low_rows == n
+    precision = choose_precision(width, target, compared if held else 0)
+    product = make_product(_mean_direction(rows, metric), precision=precision, device=target)
     plan = plan_blocks(n, width, low_bytes=product.kind.itemsize, memory=memory)
     work = Certification(rows, k, metric=metric, product=product, plan=plan, split=split)
     while True:

@@ -86,7 +86,7 @@ def explain_engine(
         return said
     from graphs.neighbors.certified import explain_product  # brings torch
 
-    return f"{said}, {explain_product(max(widths), device)}"
+    return f"{said}, {explain_product(samples, max(widths), device)}"
 
 
 def check_k(k: int, samples: int) -> None:

@@ -24,7 +24,7 @@ residuals, and so the bound, small.
 """
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
@@ -35,7 +35,7 @@ from graphs.neighbors.select import row_products
 from graphs.neighbors.threads import in_threads, thread_count
 from graphs.neighbors.torch_settings import full_float32, one_thread
 
-Precision = Literal["bfloat16", "float32"]
+Precision = Literal["int8", "bfloat16", "float32"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 UNIT = 2.0**-24
@@ -44,14 +44,16 @@ TENSOR_CORE = 2.0**-22
 SLACK = 2.0**-19
 OUTPUT = 2.0**-8  # half the distance of neighbouring bfloat16 numbers at 1
 # how far a row of length 1 moves when it is rounded, at most
-ROUNDING: dict[Precision, float] = {"bfloat16": 2.0**-8, "float32": 2.0**-21}
-# the float32 roundings of a residual before it is shortened
-_RESIDUAL = 4 * UNIT
+ROUNDING = {torch.bfloat16: 2.0**-8, torch.float32: 2.0**-21}
 # float32 sums are taken over so many terms at a time: their error grows with the longest chain
 TERMS = 2048
+STORED = {torch.int8: np.int8, torch.bfloat16: np.uint16, torch.float32: np.float32}
 PAGE = 4096
 LINE = 64  # bytes of a line of the cache
 PASS = 1 << 16  # numbers that a thread prepares at a time: they stay in its cache
+
+# |b_i| and e_i, of one row or of many
+Known = tuple[NDArray[np.float64] | float, NDArray[np.float64] | float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +66,13 @@ class Residuals:
         b_i, and whatever lies behind them in memory.
     along : Tensor of float32, shape (b,)
         a_i.
+    scale : Tensor of float32, shape (b,), or empty
+        What the numbers of a row are to be multiplied by, where they are integers.
     """
 
     room: torch.Tensor
     along: torch.Tensor
+    scale: torch.Tensor = field(default_factory=lambda: torch.empty(0))
 
     @property
     def values(self) -> torch.Tensor:
@@ -76,7 +81,7 @@ class Residuals:
 
     def __getitem__(self, rows: slice) -> "Residuals":
         start, stop, _ = rows.indices(len(self))
-        return Residuals(self.room[start:], self.along[start:stop])
+        return Residuals(self.room[start:], self.along[start:stop], self.scale[start:stop])
 
     def __len__(self) -> int:
         return len(self.along)
@@ -90,10 +95,16 @@ class Product:
     direction : ndarray of float64, shape (D,)
         u: of length 1, or zero.
     precision : {"bfloat16", "float32"}
-        What residuals are rounded to.
+        What residuals are rounded to (`eight_bits` has the third way).
     device : torch.device
         Where products are computed.
     """
+
+    kind: torch.dtype
+    # A row with more candidates than these + 8 k is not settled by this product.
+    crowded = 256
+    # the float32 roundings of a residual before it is shortened
+    _lost = 4 * UNIT
 
     def __init__(
         self, direction: NDArray[np.float64], *, precision: Precision, device: torch.device
@@ -101,13 +112,14 @@ class Product:
         self.precision: Precision = precision
         self.device = device
         self.kind = torch.bfloat16 if precision == "bfloat16" else torch.float32
+        self.width = len(direction)  # numbers a row
         self._exact, self._direction = direction, direction.astype(np.float32)
         self._own = threading.local()
 
     @property
     def _grow(self) -> float:
         """What lengths may miss of themselves: they are sums in float32."""
-        return 1 + 2 * len(self._direction) * UNIT
+        return 1 + 2 * self.width * UNIT
 
     def empty(self, rows: int, *, spare: int = 0) -> Residuals:
         """Return room for the residuals of so many rows, and some behind them.
@@ -115,15 +127,14 @@ class Product:
         It holds zeros: a kernel that reads beyond the end of a row, and multiplies what it finds
         there by zero, must find numbers.
         """
-        width = len(self._direction)
+        width = self.width
         shape = (rows + spare, width)
         if self.device.type == "cpu":
             # rows a multiple of a page apart take each other's places in the cache
             gap = LINE // self.kind.itemsize if width * self.kind.itemsize % PAGE == 0 else 0
             # NumPy asks the system for large pages, torch does not: they are there in a fraction
             # of the time
-            kind = np.uint16 if self.kind is torch.bfloat16 else np.float32
-            room = np.zeros((rows + spare, width + gap), kind)
+            room = np.zeros((rows + spare, width + gap), STORED[self.kind])
             values = torch.from_numpy(room).view(self.kind)[:, :width]
         else:
             values = torch.zeros(shape, dtype=self.kind, device=self.device)
@@ -141,16 +152,17 @@ class Product:
         """
         rows, width = unit.shape
         lengths, errors = np.empty(rows), np.empty(rows)
-        values = out.values
+        place = out
         if self.device.type != "cpu":
-            values = torch.empty(values.shape, dtype=self.kind)
+            place = Residuals(torch.empty(out.values.shape, dtype=self.kind), out.along)
         along = np.empty(rows, np.float32)
         step = max(1, PASS // width)
         share = max(step, -(-rows // thread_count()))
 
         def shorten(start: int) -> None:
             wide = np.empty((step, width))
-            residual, short = (np.empty((step, width), np.float32) for _ in range(2))
+            residual = np.empty((step, width), np.float32)
+            room = np.empty((step, self.width), np.float32)
             for at in range(start, min(start + share, rows), step):
                 part = slice(at, min(at + step, start + share, rows))
                 some = slice(part.stop - at)
@@ -158,18 +170,27 @@ class Product:
                 along[part] = row_products(wide[some], self._exact)
                 np.multiply(along[part, None], self._direction, out=residual[some])
                 np.subtract(unit[part], residual[some], out=residual[some])
-                values[part].copy_(torch.from_numpy(residual[some]))
-                torch.from_numpy(short[some]).copy_(values[part])
-                lengths[part] = np.sqrt(row_products(short[some], short[some]))
-                np.subtract(residual[some], short[some], out=residual[some])
-                errors[part] = np.sqrt(row_products(residual[some], residual[some]))
+                lengths[part], errors[part] = self._shorten(residual[some], place[part], room[some])
 
         with one_thread:
             in_threads(shorten, range(0, rows, share))
         out.along.copy_(torch.from_numpy(along))
         if self.device.type != "cpu":
-            out.values.copy_(values)
-        return lengths * self._grow, errors * self._grow + _RESIDUAL
+            out.values.copy_(place.values)
+        return lengths * self._grow, errors * self._grow + self._lost
+
+    def _shorten(
+        self, residual: NDArray[np.float32], out: Residuals, room: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Round some residuals into `out`; return |b_i| and |r_i - b_i|.
+
+        `room`, float32 of shape (len(out), `width`), and the residuals may be written over.
+        """
+        out.values.copy_(torch.from_numpy(residual))
+        torch.from_numpy(room).copy_(out.values)
+        lengths = np.sqrt(row_products(room, room))
+        np.subtract(residual, room, out=residual)
+        return lengths, np.sqrt(row_products(residual, residual))
 
     def __call__(
         self, left: Residuals, right: Residuals, out: torch.Tensor, *, side: int = 0
@@ -189,15 +210,18 @@ class Product:
             out.copy_(torch.mm(left.values, right.values.T, out_dtype=torch.float32))
         else:
             near, far = (rows.room[: max(len(rows), side)] for rows in (left, right))
-            size = len(near) * len(far)
-            room = getattr(self._own, "products", None)  # of this thread
-            if room is None or len(room) < size:
-                room = self._own.products = torch.empty(size, dtype=torch.bfloat16)
-            products = room[:size].view(len(near), len(far))
+            products = self._room(len(near), len(far), torch.bfloat16)
             torch.mm(near, far.T, out=products)
             out.copy_(products[: len(left), : len(right)])
         # last, and once: sums that are added to a_i a_j, near 1, would be rounded to its digits
         out.addr_(left.along, right.along)
+
+    def _room(self, rows: int, columns: int, kind: torch.dtype) -> torch.Tensor:
+        """Return room for a tile of products, which the calling thread uses again and again."""
+        room = getattr(self._own, "products", None)
+        if room is None or len(room) < rows * columns:
+            room = self._own.products = torch.empty(rows * columns, dtype=kind)
+        return room[: rows * columns].view(rows, columns)
 
     def in_float32(self) -> "Product":
         """Return the same with float32 residuals."""
@@ -220,17 +244,29 @@ class Product:
             length 1 can have.
         """
         if others is None:
-            # of a row of length 1, as `prepare` would give them
-            rounding = ROUNDING[self.precision]
-            longest, worst = (1 + 2 * rounding) * self._grow, rounding * self._grow + _RESIDUAL
+            longest, worst = self._furthest()
         else:
             longest, worst = (float(values.max()) for values in others)
-        width = len(self._direction)
+        return self.bound((lengths, errors), (longest, worst))
+
+    def bound(self, own: Known, other: Known) -> NDArray[np.float64]:
+        """Return by how much approximations may be wrong, given |b_i|, e_i and |b_j|, e_j."""
+        (lengths, errors), (longest, worst) = own, other
+        moved = errors * (longest + worst) + lengths * worst
+        return np.asarray(moved + self._gamma() * lengths * longest + SLACK)
+
+    def _furthest(self) -> tuple[float, float]:
+        """Return |b_j| and e_j of whatever row of length 1, at most, as `prepare` gives them."""
+        rounding = ROUNDING[self.kind]
+        return (1 + 2 * rounding) * self._grow, rounding * self._grow + self._lost
+
+    def _gamma(self) -> float:
+        """Return by what share of |b_i| |b_j| their computed product may be wrong."""
         # the longest chain of float32 sums that a term passes through
+        width = self.width
         terms = width if self.kind is torch.bfloat16 else min(width, TERMS) + width // TERMS + 1
         relative = terms * (TENSOR_CORE if self.device.type == "cuda" else UNIT)
         gamma = relative / (1 - relative) if relative < 0.5 else 2.0
         if self.kind is torch.bfloat16 and self.device.type != "cuda":
             gamma += OUTPUT * (1 + gamma)
-        own = errors * (longest + worst) + lengths * worst
-        return own + gamma * lengths * longest + SLACK
+        return gamma

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from graphs.neighbors.threads import in_threads, thread_count
 
-# numbers of one side that are gathered at a time, and of a row: they stay in the cache
+# numbers of one side that are gathered at a time: they stay in the cache
 PAIR_NUMBERS = 1 << 16
-COLUMNS = 2048
+COLUMNS = 2048  # numbers of a row that are summed at a time
 TERMS = 8192  # longer sums OpenBLAS splits among threads of its own
 GRID = 2.0**30
 LOW_31 = 0x7FFFFFFF
@@ -73,18 +73,48 @@ def exact_similarities(
     share = max(step, -(-count // thread_count()))
 
     def measure(start: int) -> None:
+        stop = min(start + share, count)
+        if width > COLUMNS:
+            sums[start:stop] = _wide_sums(queries, base, (left[start:stop], right[start:stop]))
+            return
         # room that is used again and again: fresh memory would cost more than the products
-        near, far = (np.empty((step, columns)) for _ in range(2))
-        for at in range(start, min(start + share, count), step):
-            part = slice(at, min(at + step, start + share, count))
-            for first in range(0, width, columns):
-                some = slice(first, min(first + columns, width))
-                a, b = (room[: part.stop - at, : some.stop - first] for room in (near, far))
-                a[:], b[:] = queries[:, some][left[part]], base[:, some][right[part]]
-                sums[part] += row_products(a, b)
+        near, far = (np.empty((step, width)) for _ in range(2))
+        for at in range(start, stop, step):
+            part = slice(at, min(at + step, stop))
+            a, b = near[: part.stop - at], far[: part.stop - at]
+            a[:], b[:] = queries[left[part]], base[right[part]]
+            sums[part] = row_products(a, b)
 
     in_threads(measure, range(0, count, share))
     return to_similarity(sums)
+
+
+def _wide_sums(
+    queries: NDArray[np.float32],
+    base: NDArray[np.float32],
+    pairs: tuple[NDArray[np.intp], NDArray[np.intp]],
+) -> NDArray[np.float64]:
+    """Inner products of pairs of long rows: one is widened once for all the pairs it follows in."""
+    width = queries.shape[1]
+    whole = width - width % COLUMNS
+    near, far = np.empty(width), np.empty((max(1, PAIR_NUMBERS // width), width))
+    sums = np.zeros(len(pairs[0]))
+    starts = np.flatnonzero(np.diff(pairs[0], prepend=-1)).tolist()
+    lefts, rights = pairs[0][starts].tolist(), pairs[1].tolist()
+    for start, stop, left in zip(starts, [*starts[1:], len(sums)], lefts, strict=True):
+        near[:] = queries[left]
+        for at in range(start, stop, len(far)):
+            some = far[: stop - at]
+            for place, right in enumerate(rights[at : at + len(some)]):
+                some[place] = base[right]
+            # summed piece by piece, in an order that does not depend on how many pairs there are
+            pieces = some[:, :whole].reshape(len(some), -1, COLUMNS)
+            parts = np.vecdot(pieces, near[:whole].reshape(-1, COLUMNS))
+            total = sums[at : at + len(some)]
+            for column in parts.T:
+                total += column
+            total += np.vecdot(some[:, whole:], near[whole:])
+    return sums
 
 
 def best(

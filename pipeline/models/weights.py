@@ -183,8 +183,9 @@ def _check_channels(given: Mapping[str, Tensor], own: Mapping[str, Tensor], path
         return
     if have[0] == need[0] and {have[1], need[1]} == {1, 3}:
         raise WeightsError(
-            f"{path} is for images with {plural(need[1], 'channel')}, these have {have[1]}",
-            "give images that the network was trained for, or other weights",
+            f"{path} is of a network for images with {plural(need[1], 'channel')}, this one takes "
+            f"{have[1]}",
+            "give images that the weights were trained for, or other weights",
         )
 
 

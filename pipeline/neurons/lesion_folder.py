@@ -39,7 +39,7 @@ class LesionFolder:
     def __init__(self, root: Path, digest: str, *, force: bool = False) -> None:
         self.root, self.digest = root, digest
         self.record = root / "lesions.json"
-        found = read_record(self.record, form=FORMAT, what="lesions")
+        found = read_record(self.record, form=FORMAT, what="lesions", force=force)
         if found is not None and found.get("digest") != digest and not force:
             raise RunError(
                 f"{root} holds lesions of another network or with other options",

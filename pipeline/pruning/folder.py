@@ -57,7 +57,7 @@ class PruneFolder:
         return {"stratagraph": FORMAT, "state": state, "identity": self.identity}
 
     def _refuse_others(self, *, force: bool) -> None:
-        found = read_record(self.record_path, form=FORMAT, what="pruned network")
+        found = read_record(self.record_path, form=FORMAT, what="pruned network", force=force)
         if found is None:
             return
         there = dict(found.get("identity", {}))

@@ -15,7 +15,14 @@ from pipeline.options import Features, Machine, Neighbours, Network, Work
 from pipeline.progress import progress_bar
 from pipeline.studies.attacks.batches import Attack
 from pipeline.studies.attacks.crafting import require_library
-from pipeline.studies.attacks.options import OWN, Attacking, Victims, check_attacking
+from pipeline.studies.attacks.options import (
+    ATTACKS,
+    OWN,
+    Attacking,
+    Victims,
+    check_attacking,
+    check_pixel_count,
+)
 from pipeline.studies.attacks.pairs import Pair, make_pair, variants_of, write_pair
 from pipeline.studies.attacks.scene import Scene, open_scene
 from pipeline.studies.attacks.summary import (
@@ -43,8 +50,8 @@ def study_adversarial(
 ) -> Path:
     """See how the curve of attacked images differs from that of the clean ones.
 
-    Attacks images that the network gets right until it gets them wrong, and measures the same
-    images before and after. Batches that are done stay: the same command goes on after an
+    Attacks images that the network gets right, and measures those that it then gets wrong, before
+    and after. Batches that are done stay: the same command goes on after an
     interruption, and with a longer --time-limit where that ended an attack.
 
     Parameters
@@ -94,7 +101,8 @@ def study_adversarial(
     )
     images = victims.images()
     scene = open_scene(network, images, features, machine=machine)
-    folder = StudyFolder(out, "adversarial", force=work.force)
+    check_pixel_count(attacking, scene.raw.input_shape)
+    folder = StudyFolder(out, "adversarial", subject=scene.inputs, force=work.force)
     if work.force:
         remove_tree(folder.root / "attacks")
     pairs = _attack(folder, scene, attacking, seed=images.seed, progress=work.progress)
@@ -108,11 +116,16 @@ def study_adversarial(
     folder.write_metrics(tables)
     table = summarize(pairs, compare_pairs(tables.layers))
     folder.write_own(table)
-    title = caption(network.model, victims.dataset, victims.data)
+    title = caption(network.model, victims.dataset, victims.data) + f"  ·  k = {neighbours.k}"
     files = draw_curves(folder, tables.layers, title=title, published=behind)
     files += draw_images(folder, usable, scene.target, data=scene.data)
     sentence = read_attacks(table, behind)
-    parameters = {"attacking": vars(attacking), "variants": [item.name for item in variants]}
+    asked = (network, victims, features, neighbours, attacking)
+    parameters = {
+        name: str(value) if isinstance(value, Path) else value
+        for options in asked
+        for name, value in vars(options).items()
+    }
     return folder.finish(parameters, reading=sentence, files=files)
 
 
@@ -136,13 +149,30 @@ def _attack(
         wanted = attacking.successes
         with progress_bar(TITLES[name], wanted, show=progress, unit="images") as advance:
             found = attack.run(advance=advance)
+        ended = f" (ended by --time-limit {attacking.time_limit:g})" if found.limited else ""
+        if found.limited and not found.attempted:
+            ended = f": --time-limit {attacking.time_limit:g} ended the first {attack.size} of them"
         log.info(
             "%s: %d of %d images became wrong%s",
-            TITLES[name], len(found.samples), found.attempted,
-            f" (ended by --time-limit {attacking.time_limit:g})" if found.limited else "",
+            TITLES[name], len(found.samples), found.attempted, ended,
         )  # fmt: skip
         pairs.append(make_pair(name, found, scene.raw, wanted=wanted))
+    _name_others(folder, attacking.names())
     return pairs
+
+
+def _name_others(folder: StudyFolder, names: Sequence[str]) -> None:
+    """Say which attacks of earlier commands are not in the tables of this one."""
+    others = [
+        TITLES[name]
+        for name in ATTACKS
+        if name not in names and (folder.root / "attacks" / name / "attacked.npz").exists()
+    ]
+    if others:
+        log.info(
+            "not in tables and figure this time: %s, which --attacks does not name (what they "
+            "found stays)", ", ".join(others),
+        )  # fmt: skip
 
 
 def _write_pairs(
@@ -164,9 +194,9 @@ def _usable(pairs: Sequence[Pair], k: int) -> list[Pair]:
     for pair in pairs:
         if not pair.usable(k):
             log.warning(
-                "%s is left out: changed %s of %d different classes, k=%d needs more than k of two",
-                TITLES[pair.name], plural(len(pair.labels), "image"),
-                len(np.unique(pair.labels)), k,
+                "%s is left out: it changed %s; a graph with k=%d needs %d or more, of several "
+                "classes",
+                TITLES[pair.name], plural(len(pair.labels), "image"), k, k + 1,
             )  # fmt: skip
     if not usable:
         raise GraphError(

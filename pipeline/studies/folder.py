@@ -28,7 +28,7 @@ def refuse_others(root: Path, kind: str, *, subject: str = "", force: bool = Fal
     For studies that have long work to do before they open their folder.
     """
     root = resolve_folder(root)
-    found = read_record(root / "study.json", form=FORMAT, what="study")
+    found = read_record(root / "study.json", form=FORMAT, what="study", force=force)
     if found is None:
         return
     if found.get("study") != kind:

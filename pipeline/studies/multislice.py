@@ -168,9 +168,10 @@ def read_layers(layers: pd.DataFrame) -> str:
     kept, own = (100 * means[name].mean() for name in ("kept", "kept_leiden"))
     steps = means["kept"].iloc[1:]
     change = names[1:][int(np.argmin(steps))]
+    # where everything stays there is no such layer
+    most = f"; most change at {change} ({100 * steps.min():.0f} % stay)" if steps.min() < 1 else ""
     return (
         f"From layer to layer, {kept:.0f} % of the samples stay in their community when all layers "
         f"are looked at together (ω = {layers['coupling'].iloc[0]:g}), {own:.0f} % when each is on "
-        f"its own; most change at {change} ({100 * steps.min():.0f} % stay). Together, their "
-        f"{agreement}"
+        f"its own{most}. Together, their {agreement}"
     )

@@ -131,7 +131,7 @@ def test_same_seed_same_communities():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"coupling": -1.0}, "coupling=-1.0 is no weight; use 0 or more"),
+        ({"coupling": -1.0}, "coupling=-1 is no weight; give 0 or more: --coupling 0.2"),
         ({"coupling": float("nan")}, "coupling=nan is no weight"),
         ({"resolution": 0.0}, "resolution=0.0 is no positive number"),
     ],

@@ -71,7 +71,7 @@ def test_the_nearest_network_is_of_the_same_family(curves_file, model, datasets,
 def test_unfit_files_are_refused(tmp_path, curves_file):
     with pytest.raises(TableError, match="has no rows of figure 'adversarial'"):
         nearest_published(curves_file, model="vgg16", datasets=[], figure="adversarial")
-    with pytest.raises(TableError, match=r"nowhere\.csv cannot be read as CSV"):
+    with pytest.raises(TableError, match=r"nowhere\.csv does not exist; give the file"):
         published_curve(tmp_path / "nowhere.csv", model="vgg16", dataset="cifar10")
     curves_file.write_text("a,b\n1,2\n")
     with pytest.raises(TableError, match=r"table curves\.csv has no column 'figure'"):

@@ -41,7 +41,7 @@ def test_none_is_drawn_for_another_network_and_that_is_said(published, caplog):
 
 
 def test_a_missing_file_is_an_error(tmp_path):
-    with pytest.raises(TableError, match=r"none\.csv cannot be read as CSV \(No such file"):
+    with pytest.raises(TableError, match=r"none\.csv does not exist"):
         find_published(tmp_path / "none.csv", PARAMETERS)
 
 

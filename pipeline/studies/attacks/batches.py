@@ -3,7 +3,6 @@
 import io
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from graphs.errors import RunError
 from graphs.files import digest_json, read_json, remove_tree, replacing, write_json
 from pipeline.data import ImageData
 from pipeline.data.arrays import ARCHIVE_ERRORS
-from pipeline.studies.attacks.crafting import craft
-from pipeline.studies.attacks.options import ATTACKS, Attacking, AttackName
+from pipeline.studies.attacks.crafting import craft, library_version
+from pipeline.studies.attacks.options import ATTACKS, OWN, Attacking, AttackName
 from pipeline.studies.attacks.target import Pixels, Target, TimeIsUp
 
 # images at a time: as many as pay off, few enough that little is lost when time is up
@@ -24,7 +23,7 @@ SIZES: dict[AttackName, int] = {
     "fgsm": 128,
     "pgd": 128,
     "jsma": 32,
-    "cw": 16,
+    "cw": 4,
     "onepixel": 4,
     "localsearch": 16,
 }
@@ -129,8 +128,8 @@ class Attack:
         )
 
     def _batches(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
-        for number, start in enumerate(range(0, len(self.order), self._size)):
-            yield number, self.order[start : start + self._size]
+        for number, start in enumerate(range(0, len(self.order), self.size)):
+            yield number, self.order[start : start + self.size]
 
     def _attack(self, number: int, members: NDArray[np.int64], *, until: float) -> Found:
         """Attack the images of a batch that are right, and keep those that become wrong."""
@@ -159,7 +158,8 @@ class Attack:
         return Found(attempted=len(members), samples=members[wrong], pixels=changed[wrong])
 
     @property
-    def _size(self) -> int:
+    def size(self) -> int:
+        """Images at a time."""
         return min(SIZES[self.name], self.target.size)
 
     @property
@@ -168,7 +168,9 @@ class Attack:
             "attack": self.name,
             "inputs": self.inputs,
             "seed": self.seed,
-            "batch": self._size,
+            "batch": self.size,
+            "device": self.target.device.type,
+            "library": "" if self.name in OWN else library_version(),
             "parameters": self.attacking.parameters(self.name),
         }
 
@@ -179,15 +181,23 @@ class Attack:
     def _begin(self) -> float | None:
         """Make the folder ready; return the seconds after which time was up before, if it was."""
         digest = digest_json(self._about)
+        there = any((self.folder / "batches").glob("*.npz"))
         found: dict[str, Any] = {}
-        with suppress(RunError):
+        try:
             found = read_json(self._note)
+        except RunError as error:
+            if there:  # whose they are cannot be told: they may have taken hours
+                raise RunError(
+                    f"{self._note} cannot be read, {self.folder} holds attacked images",
+                    "--force to attack again, or put the file back",
+                ) from error
         if found.get("digest") == digest:
             seconds: float | None = found["time_was_up_after"]
             return seconds
-        if found and any((self.folder / "batches").glob("*.npz")):
+        if there:
             raise RunError(
-                f"{self.folder} holds attacks with other options, images, weights or --memory",
+                f"{self.folder} holds attacks with other options, images, weights, --memory, "
+                "device or version of the attack library",
                 "choose another --out, or --force to replace them",
             )
         remove_tree(self.folder)

@@ -4,6 +4,7 @@ import logging
 import random
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from pipeline.studies.attacks.one_pixel import OnePixel
 from pipeline.studies.attacks.options import AttackName
 from pipeline.studies.attacks.target import Pixels, Target, TimeIsUp
 
+LIBRARY = "adversarial-robustness-toolbox"
 Labels = NDArray[np.int64]
 Numbers = Mapping[str, Any]
 
@@ -37,6 +39,11 @@ def require_library() -> None:
             "pip install -c constraints.txt -e '.[attacks]', or take --attacks "
             "onepixel,localsearch",
         ) from error
+
+
+def library_version() -> str:
+    """Return the version of the attack library: another may find other images."""
+    return metadata.version(LIBRARY)
 
 
 def craft(
@@ -158,7 +165,11 @@ def _pgd(target: Target, pixels: Pixels, labels: Labels, given: Numbers) -> Pixe
 
 
 def _jsma(target: Target, pixels: Pixels, labels: Labels, given: Numbers) -> Pixels:
-    """Papernot et al. 2016. It needs a target: any other class, at random."""
+    """Papernot et al. 2016, towards any other class, at random; it goes on until it is that.
+
+    The library's saliency is the gradient of the aimed class alone, without that of the others
+    (their eq. 8): each step changes the two values where it is largest.
+    """
     from art.attacks.evasion import SaliencyMapMethod
 
     others = _generator().integers(1, target.classes, len(labels))
@@ -174,7 +185,10 @@ def _jsma(target: Target, pixels: Pixels, labels: Labels, given: Numbers) -> Pix
 
 
 def _cw(target: Target, pixels: Pixels, labels: Labels, given: Numbers) -> Pixels:
-    """Carlini & Wagner 2017, section VI-A, with a line search for the length of a step."""
+    """Carlini & Wagner 2017, section VI-A, with a line search for the length of a step.
+
+    While no image is found the library doubles the weight of the change (AdverTorch: times ten).
+    """
     from art.attacks.evasion import CarliniL2Method
 
     attack = CarliniL2Method(

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import differential_evolution
-
-from pipeline.studies.attacks.local_search import softmax
+from scipy.special import logsumexp
 
 Pixels = NDArray[np.float32]
 Genes = NDArray[np.float64]
@@ -78,26 +77,28 @@ class OnePixel:
         (1, 15)
         """
 
-        def probability(genes: Genes) -> NDArray[np.floating]:
+        def lead(genes: Genes) -> NDArray[np.floating]:
             tried = paint(image, genes.T)
             logits = predict(tried)
             wrong = np.flatnonzero(np.argmax(logits, axis=1) != label)
             if len(wrong):
                 raise _Wrong(tried[wrong[0]])
-            return softmax(logits)[:, label]
+            return lead_of(logits, label)
 
         channels, height, width = image.shape
         first = self._first_generation(image.shape, generator)
         try:
             differential_evolution(
-                probability,
+                lead,
                 [(0, height), (0, width), *[(0, 1)] * channels] * self.pixels,
                 init=first,
                 strategy="rand1bin",
                 mutation=SCALE,
                 recombination=1,
                 maxiter=self.generations,
+                # never done before the last generation, even where all candidates are equal
                 tol=0,
+                atol=-1,
                 polish=False,
                 updating="deferred",
                 vectorized=True,
@@ -117,6 +118,30 @@ class OnePixel:
         places = [generator.uniform(0, side, size) for side in (height, width)]
         colours = [np.clip(generator.normal(MIDDLE, SPREAD, size), 0, 1) for _ in range(channels)]
         return np.stack([*places, *colours], axis=2).reshape(self.population, -1)
+
+
+def lead_of(logits: Pixels, label: int) -> NDArray[np.float64]:
+    """Return log(p / (1 - p)) of a class: ordered as its probability p, which float32 rounds to 1.
+
+    Parameters
+    ----------
+    logits : ndarray of float32, shape (n, classes)
+        What the network gives.
+    label : int
+        The class.
+
+    Returns
+    -------
+    ndarray of float64, shape (n,)
+
+    Examples
+    --------
+    >>> lead_of(np.array([[40.0, 0.0], [41.0, 0.0]], np.float32), 0).tolist()
+    [40.0, 41.0]
+    """
+    wide = logits.astype(np.float64)
+    found: NDArray[np.float64] = wide[:, label] - logsumexp(np.delete(wide, label, axis=1), axis=1)
+    return found
 
 
 def paint(image: Pixels, genes: Genes) -> Pixels:

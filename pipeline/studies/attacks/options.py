@@ -69,7 +69,8 @@ class Attacking:
     successes
         Images wanted of each attack: right before and wrong after it.
     time_limit
-        Seconds for each attack; what is found by then is used.
+        Seconds for each attack, each time; what is found by then is used, the batch in progress
+        (1 to 128 images) is not.
     eps
         FGSM and PGD: the largest change of a value, pixels being 0 to 1.
     iterations
@@ -89,7 +90,7 @@ class Attacking:
     cw_iterations
         CW: steps of each of them.
     initial_const
-        CW: the first weight.
+        CW: the first weight; it is doubled by each of the searches that finds nothing.
     pixels
         OnePixel: how many are changed.
     generations
@@ -196,6 +197,22 @@ RANGES: dict[str, tuple[float, float, bool]] = {
     "share": (0, 1, False),
     "most": (1, float("inf"), True),
 }
+
+
+def check_pixel_count(attacking: Attacking, shape: tuple[int, ...]) -> None:
+    """Check that OnePixel changes no more pixels than images of shape (C, H, W) have.
+
+    Raises
+    ------
+    DataError
+        When it does.
+    """
+    pixels = shape[1] * shape[2]
+    if "onepixel" in attacking.names() and attacking.pixels > pixels:
+        raise DataError(
+            f"--pixels {attacking.pixels} is more than the {pixels} of an image",
+            f"give 1 to {pixels}",
+        )
 
 
 def check_attacking(attacking: Attacking, *, k: int) -> None:

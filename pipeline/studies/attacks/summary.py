@@ -37,6 +37,7 @@ PUBLISHED: dict[str, float] = {
     "jsma": 0.171,
     "fgsm": 0.096,
 }
+PUBLISHED_IMAGES = 500
 SHOWN = 3  # images of each attack in the figure
 
 
@@ -97,9 +98,9 @@ def read_attacks(table: pd.DataFrame, published: Published | None = None) -> str
     )
     names = set(ends["attack"])
     fewer = ends[ends["n_nodes"] < ends["n_nodes"].max()]["attack"]
-    warning = "Q depends on the number of images: {} had fewer. ".format(
-        ", ".join(TITLES[name] for name in fewer)
-    )
+    had = f": {', '.join(TITLES[name] for name in fewer)} had fewer" if len(fewer) else ""
+    other = (ends["n_nodes"] != PUBLISHED_IMAGES).any()
+    warning = f"Q depends on the number of images{had}. " if len(fewer) or other else ""
     title, known = "VGG16, CIFAR-10 (Lu et al. 2022)", PUBLISHED
     if published is not None:
         title, known = published.title, _last_layers(published)
@@ -108,10 +109,26 @@ def read_attacks(table: pd.DataFrame, published: Published | None = None) -> str
     clean = f"clean {known[CLEAN]:.3f}, " if CLEAN in known else ""
     return (
         f"In the last layer Q is lower after the attack than before in {lower} of "
-        f"{plural(len(measured), 'attack')}, highest first: {ours}. "
-        f"{warning if len(fewer) else ''}"
-        f"Published for {title}, 500 images each: {clean}{theirs}."
+        f"{plural(len(measured), 'attack')}: {ours}. {_without_curves(table)}{warning}"
+        f"Published for {title}, {PUBLISHED_IMAGES} images each, by attacks with numbers of their "
+        f"own: {clean}{theirs}."
     )
+
+
+def _without_curves(table: pd.DataFrame) -> str:
+    """Name the attacks that changed too few images, and those that --time-limit ended."""
+    said = ""
+    left_out = table[table["last_layer_attacked"].isna()]
+    if len(left_out):
+        counts = (
+            f"{TITLES[row['attack']]} (changed {row['succeeded']} of {row['attempted']})"
+            for row in left_out.to_dict("records")
+        )
+        said += f"Too few images for a graph: {', '.join(counts)}. "
+    ended = table[table["time_limit_reached"]]["attack"]
+    if len(ended):
+        said += f"Ended by --time-limit: {', '.join(TITLES[name] for name in ended)}. "
+    return said
 
 
 def _last_layers(published: Published) -> dict[str, float]:

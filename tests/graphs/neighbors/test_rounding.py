@@ -35,7 +35,7 @@ def test_bfloat16_has_eight_digits():
     numbers = torch.linspace(float(smallest), float(largest), 10_001, dtype=torch.float64)
     moved = (numbers.bfloat16().double() - numbers).abs() / numbers
     assert OUTPUT / 1.01 < float(moved.max()) < OUTPUT
-    assert float(moved.max()) < ROUNDING["bfloat16"]
+    assert float(moved.max()) < ROUNDING[torch.bfloat16]
 
 
 def test_sums_just_above_a_power_of_two_are_not_certified_wrongly(monkeypatch):

@@ -97,7 +97,7 @@ def test_the_network_is_called_as_it_was_asked_for(trained, tmp_path):
 @pytest.mark.parametrize(("have", "need"), [(1, "3 channels"), (3, "1 channel")])
 def test_weights_for_other_channels_are_said_to_be(tmp_path, have, need):
     weights = saved(load_model("resnet8", input_shape=(4 - have, 8, 8)).state_dict(), tmp_path)
-    expected = f"is for images with {need}, these have {have}; give images that the network was"
+    expected = f"is of a network for images with {need}, this one takes {have}; give images that"
     with pytest.raises(WeightsError, match=expected):
         load_model("resnet8", weights=weights, input_shape=(have, 8, 8))
 

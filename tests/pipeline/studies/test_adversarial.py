@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from graphs.errors import DataError, GraphError, ModelError
+from graphs.errors import DataError, GraphError, ModelError, RunError
 from graphs.tables import read_frame
 from pipeline import analyze
 from pipeline.data import load_data
@@ -160,6 +160,24 @@ def test_other_images_remove_the_runs_over_those_before(tmp_path):
     assert all(run.exists() for run in runs)
 
 
+def test_attacks_that_are_not_asked_for_again_are_named(tmp_path, caplog):
+    both = Attacking(attacks="fgsm,pgd", successes=10, eps=0.5, step=0.1, iterations=5)
+    out = study(tmp_path / "out", attacking=both)
+    with caplog.at_level("INFO"):
+        study(out, attacking=Attacking(attacks="fgsm", successes=10, eps=0.5))
+    assert "not in tables and figure this time: PGD, which --attacks does not name" in caplog.text
+    assert (out / "attacks" / "pgd" / "attacked.npz").exists()
+
+
+def test_another_network_is_refused_and_nothing_is_lost(tmp_path):
+    one = Attacking(attacks="fgsm", successes=10, eps=0.5)
+    out = study(tmp_path / "out", attacking=one)
+    before = files(out)
+    with pytest.raises(RunError, match="holds a study of other runs or with other options"):
+        study(out, model="resnet8", attacking=Attacking(attacks="pgd", successes=10))
+    assert files(out) == before
+
+
 def test_force_attacks_again(tmp_path, monkeypatch):
     one = Attacking(attacks="fgsm", successes=10, eps=0.5)
     out = study(tmp_path / "out", attacking=one)
@@ -173,7 +191,9 @@ def test_force_attacks_again(tmp_path, monkeypatch):
 def test_an_attack_with_too_few_images_is_left_out_and_said(tmp_path, caplog):
     weak = Attacking(attacks="fgsm,localsearch", successes=20, eps=0.5, r=1.0)
     out = study(tmp_path / "out", attacking=weak)
-    assert "Local Search is left out: changed 0 images" in caplog.text
+    assert "Local Search is left out: it changed 0 images; a graph with k=3" in caplog.text
+    reading = json.loads((out / "study.json").read_text())["reading"]
+    assert "Too few images for a graph: Local Search (changed 0 of " in reading
     table = pd.read_parquet(out / "metrics" / "adversarial.parquet")
     assert table["n_nodes"].tolist() == [20, 0]
     assert table["last_layer_clean"].isna().tolist() == [False, True]
@@ -194,6 +214,11 @@ def test_a_residual_network(tmp_path):
     [
         ({"attacking": Attacking(attacks="deepfool")}, DataError, "'deepfool' is unknown"),
         ({"attacking": Attacking(successes=3)}, DataError, "k=3 needs at least 4 images"),
+        (
+            {"attacking": Attacking(attacks="onepixel", pixels=65)},
+            DataError,
+            "--pixels 65 is more than the 64 of an image; give 1 to 64",
+        ),
         ({"victims": Victims(seed=-1)}, DataError, "seed=-1 is negative"),
         ({"victims": Victims(dataset="arrays")}, DataError, "arrays needs its files"),
         ({"model": "resnet21"}, ModelError, "resnet21"),

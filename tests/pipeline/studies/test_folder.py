@@ -51,3 +51,12 @@ def test_a_variant_that_changes_is_not_called_measured(done):
 def test_force_takes_back_what_was_recorded(done):
     StudyFolder(done, "ablation", subject="b", force=True)
     assert (record(done)["state"], record(done)["subject"]) == ("begun", "b")
+
+
+def test_a_damaged_record_is_replaced_by_force_alone(done):
+    (done / "study.json").write_text('{"stratagraph": "stu')
+    with pytest.raises(RunError, match=r"study\.json is damaged: .*; --force to begin anew"):
+        StudyFolder(done, "ablation")
+    assert (done / "study.json").read_text() == '{"stratagraph": "stu'
+    StudyFolder(done, "ablation", force=True)
+    assert record(done)["state"] == "begun"

@@ -4,12 +4,13 @@ import importlib.util
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_mutual_info_score
 
 from graphs.errors import GraphError, ResourceError
 from graphs.tables import read_frame
-from pipeline.studies.multislice import study_multislice
+from pipeline.studies.multislice import read_layers, study_multislice
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("leidenalg") is None, reason="needs the extra multislice"
@@ -64,9 +65,17 @@ def test_what_is_left_behind(study):
 
 
 def test_what_cannot_be_leaves_nothing(runs, tmp_path, monkeypatch):
-    with pytest.raises(GraphError, match="coupling=-1.0 is no weight"):
+    with pytest.raises(GraphError, match="coupling=-1 is no weight"):
         study_multislice(runs[0], out=tmp_path / "out", coupling=-1.0)
     monkeypatch.setitem(__import__("sys").modules, "leidenalg", None)
     with pytest.raises(ResourceError, match="multislice"):
         study_multislice(runs[0], out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_where_everything_stays_no_layer_changes_most():
+    columns = {"layer_index": [0, 1], "layer": ["a", "b"], "repeat": 0, "coupling": 1000.0}
+    columns |= {"ami": [0.1, 0.9], "ami_leiden": [0.2, 0.8], "n_communities": [9, 10]}
+    columns |= {"kept": [np.nan, 1.0], "kept_leiden": [np.nan, 0.5]}
+    said = read_layers(pd.DataFrame(columns))
+    assert "50 % when each is on its own. Together" in said

@@ -165,8 +165,28 @@ def test_damaged_batches_are_done_again(attack):
     again, _ = run(attack)
     assert same(again, whole)
     assert files(attack.folder) == before
+
+
+def test_attacked_images_with_a_damaged_note_are_not_thrown_away(attack):
+    run(attack)
+    before = files(attack.folder / "batches")
     (attack.folder / "attack.json").write_text("{")
-    assert same(run(attack)[0], whole)
+    with pytest.raises(RunError, match=r"attack\.json cannot be read, .* holds attacked images"):
+        run(attack)
+    assert files(attack.folder / "batches") == before
+
+
+def test_a_damaged_note_alone_is_written_again(attack):
+    attack.folder.mkdir()
+    (attack.folder / "attack.json").write_text("{")
+    assert run(attack)[0].attempted > 0
+
+
+def test_another_version_of_the_library_is_refused(attack, monkeypatch):
+    run(attack)
+    monkeypatch.setattr(batches, "library_version", lambda: "0.1")
+    with pytest.raises(RunError, match="or version of the attack library"):
+        run(attack)
 
 
 def test_a_network_that_is_always_wrong(attack, monkeypatch):

@@ -38,6 +38,22 @@ def test_a_generation_is_a_population_and_an_image_that_holds_comes_back():
     assert calls == [20] * 4
 
 
+def test_a_network_that_is_sure_is_searched_to_the_end():
+    """Its probability is 1 in float32 for every candidate, and does not tell them apart."""
+
+    def predict(images):
+        calls.append(len(images))
+        score = 40 - images[:, 0].max(axis=(1, 2))
+        asked.append(score)
+        return np.stack([score, -score], axis=1).astype(np.float32)
+
+    calls, asked = [], []
+    image = np.zeros((1, 5, 6), np.float32)
+    attack(predict, image, generations=5, population=20)
+    assert calls == [20] * 6
+    assert asked[-1].mean() < asked[0].mean()  # brighter than the first ones: what it looks for
+
+
 def test_several_pixels():
     predict, _ = network(1.9)
     image = np.zeros((1, 5, 6), np.float32)

@@ -60,7 +60,7 @@ def test_the_table_has_every_attack(scene):
     assert "lower after the attack than before in 1 of 1 attack" in said
     assert "FGSM 0.100 (clean 0.900, 2 images, 50% of those attacked became wrong)" in said
     assert "clean 0.823, FGSM 0.096." in said
-    assert "CW" not in said
+    assert "Too few images for a graph: CW (changed 0 of 0). Q depends" in said
 
 
 def test_fewer_images_are_said():
@@ -71,10 +71,14 @@ def test_fewer_images_are_said():
             "success_rate": [1.0, 0.2],
             "last_layer_clean": [0.8, 0.3],
             "last_layer_attacked": [0.5, 0.1],
+            "time_limit_reached": [False, True],
         }
     )
-    assert "number of images: OnePixel had fewer. Published" in read_attacks(table)
-    assert "had fewer" not in read_attacks(table.assign(n_nodes=200))
+    said = read_attacks(table)
+    assert "Ended by --time-limit: OnePixel. Q depends on the number of images: " in said
+    assert "number of images: OnePixel had fewer. Published" in said
+    assert "number of images. Published" in read_attacks(table.assign(n_nodes=200))
+    assert "number of images" not in read_attacks(table.assign(n_nodes=500))
 
 
 def test_every_attack_has_a_title_and_a_published_end():
@@ -87,6 +91,7 @@ def test_published_ends_of_another_network_are_named():
         {
             "attack": ["localsearch"], "n_nodes": [200], "success_rate": [1.0],
             "last_layer_clean": [0.8], "last_layer_attacked": [0.5],
+            "time_limit_reached": [False],
         }
     )  # fmt: skip
     rows = pd.DataFrame(
@@ -98,6 +103,6 @@ def test_published_ends_of_another_network_are_named():
     )
     near = Published(rows=rows, model="ResNet18", dataset="CIFAR-10", layers=2, same=False)
     assert read_attacks(table, near).endswith(
-        "Published for ResNet18, CIFAR-10 (Lu et al. 2022), 500 images each: clean 0.900, "
-        "Local Search 0.300."
+        "Published for ResNet18, CIFAR-10 (Lu et al. 2022), 500 images each, by attacks "
+        "with numbers of their own: clean 0.900, Local Search 0.300."
     )
