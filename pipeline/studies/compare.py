@@ -17,7 +17,7 @@ from graphs.plots_depth import plot_depths
 from graphs.runs import METRIC_TABLES, Run
 from graphs.tables import read_frame
 from pipeline.console import listed, log
-from pipeline.figures import find_published, save_figure, source_name
+from pipeline.figures import caption_counts, find_published, save_figure, source_name
 from pipeline.graph_sets import TABLES
 from pipeline.options import Flag
 from pipeline.studies.folder import StudyFolder
@@ -91,7 +91,9 @@ def study_compare(
     """
     titles = name_runs(runs, names)
     measured = [_read(place, name, published) for place, name in zip(runs, titles, strict=True)]
-    _warn_of_differences(measured)
+    differences = _differences(measured)
+    for difference in differences:
+        log.warning("%s", difference)
     # no subject: nothing is taken over from a study of other runs that the folder may hold
     folder = StudyFolder(out, "compare", force=force)
     table = pd.concat([_curve(run) for run in measured], ignore_index=True)
@@ -101,9 +103,12 @@ def study_compare(
 
     def draw(ax: Axes) -> None:
         plot_depths(table, ax, published=behind)
+        ax.set_title(_title(measured), loc="left")
 
     files = save_figure(folder.figures / "compare", draw, size=(8.5, 4.8))
-    sentence = read_curves(table)
+    sentence = " ".join(
+        [read_curves(table), *(f"{said[0].upper()}{said[1:]}." for said in differences)]
+    )
     return folder.finish({"runs": titles}, reading=sentence, files=files)
 
 
@@ -162,20 +167,33 @@ def _read(place: Path, name: str, published: Path | None) -> Measured:
     )
 
 
-def _warn_of_differences(runs: list[Measured]) -> None:
-    """Warn where the level of Q differs for other reasons than the networks."""
-    for column, title in (("n_nodes", "samples"), ("k", "k"), ("metric", "metric")):
-        found = {run.name: run.tables.layers[column].iloc[0] for run in runs}
-        if len(set(found.values())) > 1:
-            _warn(title, found)
-    counts = {run.name: run.classes for run in runs}
-    if len(set(counts.values())) > 1:
-        _warn("number of classes", counts)
+def _differences(runs: list[Measured]) -> list[str]:
+    """Say where the level of Q differs for other reasons than the networks."""
+    layers = {run.name: run.tables.layers.iloc[0] for run in runs}
+    found = {
+        title: {name: row[column] for name, row in layers.items()}
+        for column, title in (("n_nodes", "samples"), ("k", "k"), ("metric", "metric"))
+    }
+    found["number of classes"] = {run.name: run.classes for run in runs}
+    said = []
+    for title, values in found.items():
+        if len(set(values.values())) > 1:
+            each = ", ".join(f"{name} {value}" for name, value in values.items())
+            said.append(f"the runs differ in {title} ({each}): Q depends on it")
+    return said
 
 
-def _warn(title: str, found: dict[str, Any]) -> None:
-    listed = ", ".join(f"{name} {value}" for name, value in found.items())
-    log.warning("the runs differ in %s (%s): Q depends on it", title, listed)
+def _title(runs: list[Measured]) -> str:
+    """Name the data set, and what Q depends on, where they are the same in all runs."""
+    sources = {
+        source_name(run.parameters["dataset"], run.parameters["given"]["data"]) for run in runs
+    }
+    title = sources.pop() if len(sources) == 1 else "several data sets"
+    counts = {tuple(run.tables.layers[["n_nodes", "k"]].iloc[0]) for run in runs}
+    if len(counts) > 1:
+        return title
+    samples, k = counts.pop()
+    return title + caption_counts(int(samples), int(k))
 
 
 def _curve(run: Measured) -> pd.DataFrame:

@@ -65,6 +65,10 @@ def test_runs_that_differ_are_warned_of(runs, tmp_path, caplog):
     assert "the runs differ in samples (resnet8 60, other 50): Q depends on it" in caplog.text
     assert "the runs differ in k (resnet8 3, other 5)" in caplog.text
     assert "the runs differ in metric (resnet8 cosine, other pearson)" in caplog.text
+    reading = json.loads((tmp_path / "study" / "study.json").read_text())["reading"]
+    assert reading.endswith(
+        "The runs differ in metric (resnet8 cosine, other pearson): Q depends on it."
+    )
     table = read_frame(tmp_path / "study/metrics/compare.parquet", "compare")
     assert table.loc[table["run"] == "other", "sd"].isna().all()
 
@@ -80,7 +84,7 @@ def test_published_curves_are_drawn_behind(runs, tmp_path, outputs):
     assert {name for name in same[0] if same[0][name] != same[1][name]} == {
         "figures/compare.svg", "figures/compare.png",
     }  # fmt: skip
-    with pytest.raises(TableError, match=r"none\.csv cannot be read"):
+    with pytest.raises(TableError, match=r"none\.csv does not exist"):
         study_compare(*runs, out=tmp_path / "none", published=tmp_path / "none.csv")
 
 
