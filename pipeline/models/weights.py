@@ -83,7 +83,7 @@ def read_content(path: Path) -> Any:
 def _not_torch(path: Path) -> WeightsError:
     return WeightsError(
         f"{path} is not a whole file of torch.save",
-        "check --weights, or download or save the weights again",
+        "check the path, or download or save the weights again",
     )
 
 

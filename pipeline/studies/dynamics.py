@@ -1,6 +1,6 @@
 """`stratagraph study dynamics`: how the curve comes about during training."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from torch import nn
 
 from graphs.correlations import FEW
+from graphs.errors import RunError
 from graphs.measures import MetricTables
 from graphs.plots_training import plot_accuracy, plot_epochs
 from graphs.published import Published
@@ -153,7 +154,7 @@ def study_dynamics(
         figure="epochs",
     )
     data, model = open_variant(base)
-    given = _given(epochs, model)
+    given = _given(epochs, model, recipe)
     folder = StudyFolder(out, "dynamics", force=work.force)
     found = _find_or_train(folder, base, given, data=data, recipe=recipe, how=(machine, work))
     chosen = thin_out(found, epochs.every)
@@ -168,11 +169,21 @@ def study_dynamics(
     return folder.finish(parameters, reading=sentence, files=files)
 
 
-def _given(epochs: Epochs, model: nn.Module) -> list[Epoch]:
+def _given(epochs: Epochs, model: nn.Module, recipe: Training) -> list[Epoch]:
     """Return the checkpoints of the user's folder, none without one."""
     thin_out([Epoch(number=0, weights=Path())], epochs.every)  # an error before any work
     if epochs.checkpoints is None:
         return []
+    unread = [
+        f"--{field.name.replace('_', '-')}"
+        for field in fields(recipe)
+        if field.name != "seed" and getattr(recipe, field.name) != field.default
+    ]
+    if unread:
+        raise RunError(
+            f"--checkpoints brings a training that is done: {', '.join(unread)} would not be read",
+            "leave them out, or --checkpoints",
+        )
     return find_epochs(epochs.checkpoints, model=model)
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from graphs.errors import RunError
+from graphs.errors import RunError, WeightsError
 from pipeline.console import log
 from pipeline.data import ImageData, load_data
 from pipeline.devices import resolve_device
 from pipeline.models import load_model
-from pipeline.models.weights import load_weights
+from pipeline.models.weights import load_weights, read_content
 from pipeline.options import Images, Machine, Network, Work, channels_for
 from pipeline.training import Recipe, checkpoints, evaluate, train
 
@@ -164,10 +164,13 @@ def train_epochs(
     )
     save_start(place, start, accuracy=accuracy)
     paths = [place / f"epoch-{number:03d}.pt" for number in range(recipe.epochs + 1)]
-    return [
-        Epoch(number=number, weights=path, test_accuracy=_known_accuracy(path))
-        for number, path in enumerate(paths)
-    ]
+    try:
+        return [
+            Epoch(number=number, weights=path, test_accuracy=_known_accuracy(path))
+            for number, path in enumerate(paths)
+        ]
+    except WeightsError as error:  # the training itself is done: it does not write them again
+        raise WeightsError(error.problem, "--force trains and measures all epochs anew") from error
 
 
 def initial_model(network: Network, data: ImageData, *, seed: int) -> nn.Module:
@@ -248,6 +251,6 @@ def _only_shares(epochs: list[Epoch]) -> list[Epoch]:
 
 def _known_accuracy(path: Path) -> float | None:
     """Return the accuracy that a checkpoint of ours carries."""
-    content = torch.load(path, map_location="cpu", weights_only=True)
+    content = read_content(path)
     found = content.get("test_accuracy") if isinstance(content, dict) else None
     return float(found) if isinstance(found, float) else None

@@ -36,17 +36,18 @@ def children():
 
 @pytest.fixture(scope="module")
 def undisturbed(children, tmp_path_factory):
-    """For each stage: the folder before it, and the steps that it takes. Last, the whole run."""
+    """For each stage: the folder before it and after it, and the steps that it takes."""
     root = tmp_path_factory.mktemp("undisturbed")
-    out, before, steps = root / "run", {}, {}
+    out, before, after, steps = root / "run", {}, {}, {}
     for stage in STAGES:
-        before[stage] = root / f"before-{stage}"
+        before[stage], after[stage] = root / f"before-{stage}", root / f"after-{stage}"
         if out.exists():
             shutil.copytree(out, before[stage])
         answer = children(stage, out)
         assert answer["status"] == 0
         steps[stage] = answer["steps"]
-    return before, steps, out
+        shutil.copytree(out, after[stage])
+    return before, after, steps
 
 
 def files(folder):
@@ -70,7 +71,7 @@ def finished(folder):
 @pytest.mark.parametrize("moment", range(MOMENTS))
 @pytest.mark.parametrize("stage", STAGES)
 def test_killed_and_run_again(children, undisturbed, tmp_path, stage, moment):
-    before, steps, reference = undisturbed
+    before, after, steps = undisturbed
     out = tmp_path / "run"
     if before[stage].exists():
         shutil.copytree(before[stage], out)
@@ -80,18 +81,20 @@ def test_killed_and_run_again(children, undisturbed, tmp_path, stage, moment):
     if Run(out).recorded(stage):  # killed while clearing up: the tables must be there
         assert {f"metrics/{name}.parquet" for name in TABLES} <= set(files(out))
     done = finished(out)
-    for later in STAGES[STAGES.index(stage) :]:
-        assert children(later, out)["status"] == 0
-        if later == stage:
-            for path, changed in done.items():
-                if stage != "activations" and path.exists():
-                    assert path.stat().st_mtime_ns == changed, f"{path} was written again"
-    assert files(out) == files(reference)
+    assert children(stage, out)["status"] == 0
+    for path, changed in done.items():
+        if stage != "activations" and path.exists():
+            assert path.stat().st_mtime_ns == changed, f"{path} was written again"
+    assert files(out) == files(after[stage])
+    if moment == MOMENTS // 2:  # the stages after it take what it left
+        for later in STAGES[STAGES.index(stage) + 1 :]:
+            assert children(later, out)["status"] == 0
+            assert files(out) == files(after[later])
 
 
 def test_finished_parts_of_stage_1_are_not_computed_again(children, undisturbed, tmp_path):
     """Killed late: the parts whose predictions are there keep their shards."""
-    _, steps, _ = undisturbed
+    _, _, steps = undisturbed
     out = tmp_path / "run"
     assert children("activations", out, round(steps["activations"] * 0.8))["status"] == -9
     repeats = sorted((out / "variant=clean").iterdir())

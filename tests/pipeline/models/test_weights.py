@@ -121,7 +121,7 @@ def test_not_a_torch_file(content, tmp_path):
     path = tmp_path / "weights.pt"
     path.write_bytes(content)
     with pytest.raises(
-        WeightsError, match=r"is not a whole file of torch\.save; check --weights, or download"
+        WeightsError, match=r"is not a whole file of torch\.save; check the path, or download"
     ):
         read_state_dict(path)
 

@@ -11,7 +11,7 @@ from scipy import stats
 
 import pipeline.studies.variants as variants_module
 import pipeline.training.loop as loop_module
-from graphs.errors import DataError, GraphError, LayerError, RunError
+from graphs.errors import DataError, GraphError, LayerError, RunError, WeightsError
 from graphs.tables import read_frame
 from pipeline.options import Features, Images, Neighbours, Network
 from pipeline.stage3_communities import measure_graphs
@@ -58,7 +58,7 @@ def study(out, *, trained=None, every=1, near=None, recipe=None):
         images=IMAGES,
         epochs=Epochs(checkpoints=trained, every=every),
         neighbours=near,
-        recipe=recipe or Training(epochs=2, batch_size=256),
+        recipe=recipe or (None if trained else Training(epochs=2, batch_size=256)),
     )
 
 
@@ -173,6 +173,8 @@ def test_what_cannot_be_followed_is_an_error_before_the_training(trained, tmp_pa
         study_dynamics(out, features=Features(layers="conv9"), **options)
     with pytest.raises(RunError, match="--every 0 keeps no epoch"):
         study_dynamics(out, epochs=Epochs(every=0), **options)
+    with pytest.raises(RunError, match="is done: --epochs, --lr would not be read; leave"):
+        study(out, trained=trained, recipe=Training(epochs=2, lr=0.1))
     assert not out.exists()
 
 
@@ -180,6 +182,17 @@ def test_another_training_is_refused(whole, tmp_path):
     out = shutil.copytree(whole, tmp_path / "study")
     with pytest.raises(RunError, match="belongs to another training: lr was 0.01, now 0.1"):
         study(out, recipe=Training(epochs=2, batch_size=256, lr=0.1))
+
+
+def test_a_damaged_checkpoint_is_named(whole, tmp_path):
+    out = shutil.copytree(whole, tmp_path / "study")
+    damaged = out / "training" / "epoch-001.pt"
+    damaged.write_bytes(damaged.read_bytes()[:3000])
+    with pytest.raises(WeightsError, match=r"epoch-001\.pt is not a whole file .*; --force trains"):
+        study(out)
+    damaged.unlink()
+    with pytest.raises(WeightsError, match=r"epoch-001\.pt does not exist; --force trains"):
+        study(out)
 
 
 @pytest.mark.parametrize("last", [0.5, 0.4])
