@@ -18,7 +18,7 @@ from graphs.published import Published
 from graphs.trends import follow_accuracy
 from pipeline.console import listed, log, plural
 from pipeline.data import ImageData
-from pipeline.figures import caption, find_nearest, save_panels
+from pipeline.figures import caption, caption_counts, find_nearest, save_panels
 from pipeline.options import Features, Images, Machine, Neighbours, Network, Work
 from pipeline.studies.epochs import (
     Epoch,
@@ -254,6 +254,7 @@ def _draw(
     folder: StudyFolder, table: pd.DataFrame, base: Variant, *, published: Published | None
 ) -> list[str]:
     title = caption(base.network.model, base.images.dataset, base.images.data)
+    title += caption_counts(base.images.samples, base.neighbours.k)
 
     def draw(figure: Figure) -> None:
         left, right = figure.subplots(1, 2, width_ratios=[1.6, 1])

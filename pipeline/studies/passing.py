@@ -69,9 +69,10 @@ def measure_passing(
         progress_bar("networks", len(variants), show=show, unit="networks") as advance,
     ):
         for place, variant in enumerate(variants):
-            log.info("%s (%d of %d)", variant.name, place + 1, len(variants))
             inputs = _digest(variant, data, model)
             found = _finished(folder, variant, inputs)
+            there = "" if found is None else ": was there"
+            log.info("%s (%d of %d)%s", variant.name, place + 1, len(variants), there)
             if found is None:
                 with quiet():
                     found = measure_variants(folder, [variant], machine=machine, work=work)

@@ -13,7 +13,7 @@ from torch import nn
 from graphs.errors import ModelError
 from graphs.plots_training import plot_untrained
 from graphs.trends import describe_curves
-from pipeline.figures import caption, save_figure
+from pipeline.figures import caption, caption_counts, save_figure
 from pipeline.options import (
     Features,
     Images,
@@ -160,6 +160,7 @@ def _variants(
 
 def _draw(folder: StudyFolder, layers: pd.DataFrame, base: Variant) -> list[str]:
     title = caption(base.network.model, base.images.dataset, base.images.data)
+    title += caption_counts(base.images.samples, base.neighbours.k)
 
     def draw(ax: Axes) -> None:
         plot_untrained(layers, ax).set_title(title, loc="left")
