@@ -1,5 +1,6 @@
 """How samples flow through communities from layer to layer: tables in, matplotlib Axes out."""
 
+import textwrap
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -17,6 +18,8 @@ from graphs.frames import require_columns
 BLOCK = 0.16  # width of a community's block, where layers are 1 apart
 GAP = 0.012  # between blocks, in the height of the figure; less where there are many
 LEGEND_CLASSES = 20
+NAMED = 0.03  # height from which a block has a name beside it
+LONGEST = 14
 FLOW_COLUMNS = ("layer_index", "next_layer_index", "matched", "next_matched", "count")
 BLOCK_COLUMNS = ("layer_index", "layer", "matched", "size", "majority_class", "purity")
 PALE = (0.92, 0.92, 0.92)
@@ -75,9 +78,21 @@ def plot_flow(
     names = blocks.groupby("layer_index")["layer"].first()
     ax.set_xticks(range(len(names)), names.tolist(), rotation=45, ha="right")
     ax.set(xlim=(-0.3, len(names) - 0.7), ylim=(1.0, 0.0), yticks=[])
+    if classes:
+        _name_blocks(ax, blocks[blocks["layer_index"] == max(columns)], classes)
     ax.set_title(title, loc="left", fontsize=10)
     sns.despine(ax=ax, left=True, bottom=True)
     return ax
+
+
+def _name_blocks(ax: Axes, blocks: pd.DataFrame, classes: Mapping[int, str]) -> None:
+    """Write beside the blocks of the last layer, where there is room, what most of them are."""
+    right = ax.get_xlim()[1]
+    for row in blocks.to_dict("records"):
+        if row["high"] - row["low"] >= NAMED:
+            name = textwrap.shorten(classes[row["majority_class"]], LONGEST, placeholder="…")
+            middle = (row["low"] + row["high"]) / 2
+            ax.text(right, middle, name, va="center", fontsize=7, clip_on=False)
 
 
 def flow_legend(classes: Mapping[int, str], figure: Figure) -> None:

@@ -68,3 +68,11 @@ def test_missing_columns_are_named():
     for column in COMMUNITIES.columns.drop("majority_class_name"):
         with pytest.raises(TableError, match=f"communities has no column '{column}'"):
             plot_flow(FLOWS, COMMUNITIES.drop(columns=column))
+
+
+def test_blocks_of_the_last_layer_are_named():
+    ax = plot_flow(FLOWS, COMMUNITIES, classes={0: "cat", 1: "a very long name of dogs"})
+    assert [(text.get_text(), text.get_position()[1]) for text in ax.texts] == [
+        ("a very long…", 0.5)
+    ]
+    assert not plot_flow(FLOWS, COMMUNITIES).texts
