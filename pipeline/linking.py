@@ -97,16 +97,22 @@ def link_locally(tasks: Sequence[LayerTask], *, memory: int) -> Iterator[Linked]
     Linked
         As `link_layer`.
     """
-    half = memory // 2
-    small = [task for task in tasks if COPIES * task.size <= half and half >= SMALLEST_BUDGET]
+    small = [task for task in tasks if memory_of(task, memory) < memory]
     yield from (link_layer(task) for task in tasks if task not in small)
-    machines = {task.machine: replace(task.machine, memory=f"{half}B") for task in small}
+    half = f"{memory // 2}B"
+    machines = {task.machine: replace(task.machine, memory=half) for task in small}
     shared = [replace(task, machine=machines[task.machine]) for task in small]
     pool = ThreadPoolExecutor(SIDE_BY_SIDE)
     try:
         yield from pool.map(link_layer, shared)
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def memory_of(task: LayerTask, memory: int) -> int:
+    """Return what of a budget a layer is given: half of it, where two fit in side by side."""
+    half = memory // 2
+    return half if COPIES * task.size <= half and half >= SMALLEST_BUDGET else memory
 
 
 def link_layer(task: LayerTask) -> Linked:

@@ -9,7 +9,7 @@ from graphs.runs import Run
 from pipeline.console import command_line, log, plural
 from pipeline.devices import memory_budget, resolve_device, run_folder
 from pipeline.edge_files import edges_digest, sum_proofs
-from pipeline.linking import LayerTask, Linked, link_locally
+from pipeline.linking import LayerTask, Linked, link_locally, memory_of
 from pipeline.linking_pairs import link_on_cluster
 from pipeline.options import Machine, Neighbours, Work
 from pipeline.parallel import open_cluster
@@ -140,11 +140,13 @@ def _explain(tasks: list[LayerTask]) -> str:
     """Say which engine links these layers, in what it multiplies, and why."""
     samples, machine, neighbours = tasks[0].samples, tasks[0].machine, tasks[0].neighbours
     widths = [int(task.layer["values"]) for task in tasks]
+    widest = max(tasks, key=lambda task: task.size)
+    memory = memory_of(widest, memory_budget(machine.memory))
     if neighbours.project is not None:
         widths = [min(width, neighbours.project) for width in widths]
     # the processes of a cluster see for themselves what is fast there
     device = machine.device if machine.executor == "local" else None
-    return explain_engine(neighbours.engine, samples, widths, device=device)
+    return explain_engine(neighbours.engine, samples, widths, device=device, memory=memory)
 
 
 if __name__ == "__main__":

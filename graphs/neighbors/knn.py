@@ -49,7 +49,12 @@ def resolve_engine(engine: Engine, samples: int, width: int) -> Engine:
 
 
 def explain_engine(
-    engine: Engine, samples: int, widths: Sequence[int], *, device: Device | None = None
+    engine: Engine,
+    samples: int,
+    widths: Sequence[int],
+    *,
+    device: Device | None = None,
+    memory: int | None = None,
 ) -> str:
     """Say in a few words which engine is taken for some layers, and why where that was left open.
 
@@ -63,6 +68,8 @@ def explain_engine(
         Features a row, of each layer.
     device : {"auto", "cpu", "cuda"}, optional
         Where it searches: of `certified`, say also in what this machine multiplies there, and why.
+    memory : int, optional
+        Bytes that it may use for the widest layer.
 
     Examples
     --------
@@ -86,7 +93,7 @@ def explain_engine(
         return said
     from graphs.neighbors.certified import explain_product  # brings torch
 
-    return f"{said}, {explain_product(samples, max(widths), device)}"
+    return f"{said}, {explain_product(samples, max(widths), device, memory=memory)}"
 
 
 def check_k(k: int, samples: int) -> None:

@@ -30,8 +30,8 @@ def choose_precision(width: int, device: torch.device, compared: int = 0) -> Pre
     device : torch.device
         Where products are computed.
     compared : int
-        With how many others a row is multiplied, on average; 0 where not all rows are at hand at
-        once, as 8-bit integers need.
+        With how many others a row is multiplied, on average; 0 where there is no room for all
+        rows at once, and for their candidates, as 8-bit integers need.
     """
     if width <= NARROW:
         return "float32"

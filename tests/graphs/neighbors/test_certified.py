@@ -126,6 +126,17 @@ def test_short_residuals_of_wide_rows_are_not_lost_in_the_sum(kind, monkeypatch)
     assert graph.indices.ravel().tolist() == [1, 0, 3, 2, 0, 6, 5, 8, 7]
 
 
+def test_integers_need_room_for_all_rows_and_their_candidates():
+    """40 candidates of 96 bytes for 1,600 rows, in a third of the budget."""
+    least = 3 * 96 * 1600 * 40
+    assert certified._compared(1600, 600, memory=None) == 800
+    assert certified._compared(1600, 600, memory=least) == 800
+    assert certified._compared(1600, 600, memory=least - 3 * 96) == 0
+    wide = least // 1600  # five eighths of the budget do not hold a byte for each number
+    assert certified._compared(1600, wide, memory=least) == 0
+    assert certified._compared(1600, 600, memory=None, split=400) == 400 * 1200 // 1600
+
+
 @settings(max_examples=60)
 @given(
     n=st.integers(2, 70),
