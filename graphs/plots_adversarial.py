@@ -60,7 +60,8 @@ def plot_pairs(
     colours = {
         word: line.get_color()
         for line, word in zip(lines, words, strict=True)
-        if isinstance(line, Line2D)
+        # a curve alone has that of permuted labels beside it
+        if isinstance(line, Line2D) and (attacked["attack"] == word).any()
     }
     for name, curve in clean.groupby("attack", sort=False):
         ax.plot(

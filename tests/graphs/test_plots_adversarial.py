@@ -94,3 +94,14 @@ def test_triples_show_image_attacked_image_and_difference(channels):
 def test_no_triples():
     with pytest.raises(TableError, match="no images to draw"):
         draw_triples(Figure(), [])
+
+
+def test_one_attack_alone_beside_published_ends():
+    """Its curve has that of permuted labels beside it, which is no attack."""
+    nulls = {"modularity_null_mean": 0.0, "modularity_null_sd": 0.01}
+    rows = layers()[layers()["attack"] == "CW"].assign(**nulls)
+    ax = plot_pairs(rows, Figure().subplots(), published=published(same=False))
+    (mark,) = (line for line in ax.lines if line.get_marker() == "D")
+    assert list(mark.get_ydata()) == [0.5]
+    words = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert "labels permuted (mean ± 2 SD)" in words
