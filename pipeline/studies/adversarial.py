@@ -51,8 +51,8 @@ def study_adversarial(
     """See how the curve of attacked images differs from that of the clean ones.
 
     Attacks images that the network gets right, and measures those that it then gets wrong, before
-    and after. Batches that are done stay: the same command goes on after an
-    interruption, and with a longer --time-limit where that ended an attack.
+    and after. Batches that are done stay: the same command goes on after an interruption, and where
+    time was up with a longer limit.
 
     Parameters
     ----------
