@@ -10,7 +10,7 @@ Sums of products of 8-bit integers are exact in 32 bits for up to 133,000 featur
 is added for them but three float32 roundings: of the sum, and of its products with s_i and s_j.
 What turning itself rounds away adds to e_i: a product with one of the matrices H errs by at most
 gamma_64 |H| |x| in every number (Higham 2002, eq. 3.13), and |H| has norm 8. The bound is two to
-three times that of bfloat16, and the product up to twice as fast; much more where processors have
+three times that of bfloat16. The product is three times as fast as in float32 where processors have
 8-bit instructions (AVX-VNNI) and none for bfloat16.
 
 The turn is that of Ashkboos et al., *QuaRot* (NeurIPS 2024), who quantise networks after it.

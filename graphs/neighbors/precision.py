@@ -14,7 +14,9 @@ from graphs.neighbors.low_precision import PRECISIONS, Precision, Product
 
 FASTER = 1.5  # how much faster bfloat16 must be than float32 to be worth its larger error
 # What 8-bit integers cost beside their product, in preparing a row and in candidates measured, a
-# feature: as much as so many terms of a float32 product, measured with 10,000 rows of 16,384.
+# feature: as much as so many terms of a float32 product, measured with 10,000 rows of 16,384. For
+# that, and as candidates become more with the rows, they are no match for a fast bfloat16: with
+# 10,000 rows as with 50,000 they took as long, though their product alone took half of the time.
 EXTRA = 1000
 PROBE = (512, 2048)  # rows and features of the probe
 ROUNDS = 8
@@ -36,9 +38,10 @@ def choose_precision(width: int, device: torch.device, compared: int = 0) -> Pre
     if width <= NARROW:
         return "float32"
     found = probe(device)
-    wide: Precision = "bfloat16" if found.speed("bfloat16") > FASTER else "float32"
-    saved = 1 / found.speed(wide) - 1 / max(found.speed("int8"), 1e-9)
-    return "int8" if width <= WIDEST and compared * saved > EXTRA else wide
+    if found.speed("bfloat16") > FASTER:
+        return "bfloat16"
+    saved = 1 - 1 / max(found.speed("int8"), 1e-9)
+    return "int8" if width <= WIDEST and compared * saved > EXTRA else "float32"
 
 
 def explain_precision(width: int, device: torch.device, compared: int = 0) -> str:

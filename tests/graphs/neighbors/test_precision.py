@@ -60,16 +60,16 @@ def test_what_the_machine_multiplies_in_is_explained(monkeypatch, found, said):
     assert explain_precision(512, CPU, 5000).startswith("float32 products on the CPU, as no row")
 
 
-@pytest.mark.parametrize(("bfloat16", "int8", "other"), [(0.5, 4, "float32"), (4, 8, "bfloat16")])
-def test_integers_are_taken_where_many_rows_are_compared(monkeypatch, bfloat16, int8, other):
-    """They save 1 / speed - 1 / speed of a product a pair, and cost EXTRA a row."""
-    monkeypatch.setattr(precision, "probe", lambda device: times(bfloat16=bfloat16, int8=int8))
-    saved = 1 / max(1, bfloat16) - 1 / int8
-    enough = int(EXTRA / saved) + 1
+def test_integers_are_taken_where_many_rows_are_compared(monkeypatch):
+    """They save 1 - 1 / speed of a float32 product a pair, and cost EXTRA a row."""
+    monkeypatch.setattr(precision, "probe", lambda device: times(bfloat16=0.5, int8=4))
+    enough = int(EXTRA / (1 - 1 / 4)) + 1
     assert choose_precision(4096, CPU, enough) == "int8"
-    assert choose_precision(4096, CPU, enough - 2) == other
-    assert choose_precision(4096, CPU) == other  # not all rows at hand
-    assert choose_precision(WIDEST + 1, CPU, enough) == other
+    assert choose_precision(4096, CPU, enough - 2) == "float32"
+    assert choose_precision(4096, CPU) == "float32"  # no room for all rows and candidates
+    assert choose_precision(WIDEST + 1, CPU, enough) == "float32"
+    monkeypatch.setattr(precision, "probe", lambda device: times(bfloat16=4, int8=8))
+    assert choose_precision(4096, CPU, 10**6) == "bfloat16"
 
 
 def test_integers_that_saturate_are_seen(monkeypatch):
