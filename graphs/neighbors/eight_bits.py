@@ -10,8 +10,8 @@ Sums of products of 8-bit integers are exact in 32 bits for up to 133,000 featur
 is added for them but three float32 roundings: of the sum, and of its products with s_i and s_j.
 What turning itself rounds away adds to e_i: a product with one of the matrices H errs by at most
 gamma_64 |H| |x| in every number (Higham 2002, eq. 3.13), and |H| has norm 8. The bound is two to
-three times that of bfloat16. The product is three times as fast as in float32 where processors have
-8-bit instructions (AVX-VNNI) and none for bfloat16.
+three times that of bfloat16. The product is far faster than that of float32 where processors have
+8-bit instructions (AVX-VNNI) and none for bfloat16; stage 2 says by how much.
 
 The turn is that of Ashkboos et al., *QuaRot* (NeurIPS 2024), who quantise networks after it.
 """
@@ -43,14 +43,12 @@ class EightBits(Product):
         u: of length 1, or zero. D is at most `WIDEST`.
     """
 
-    kind = torch.int8
     crowded = 1024
     # and the float32 roundings of s_i q_i, and of its difference from R r_i
     _lost = 8 * UNIT + TURNING
 
     def __init__(self, direction: NDArray[np.float64]) -> None:
         super().__init__(direction, precision="int8", device=torch.device("cpu"))
-        self.kind = torch.int8
         self.width = -(-len(direction) // MIXED) * MIXED
         self._signs = _signs(len(direction))
 

@@ -47,6 +47,11 @@ OUTPUT = 2.0**-8  # half the distance of neighbouring bfloat16 numbers at 1
 ROUNDING = {torch.bfloat16: 2.0**-8, torch.float32: 2.0**-21}
 # float32 sums are taken over so many terms at a time: their error grows with the longest chain
 TERMS = 2048
+KINDS: dict[Precision, torch.dtype] = {
+    "int8": torch.int8,
+    "bfloat16": torch.bfloat16,
+    "float32": torch.float32,
+}
 STORED = {torch.int8: np.int8, torch.bfloat16: np.uint16, torch.float32: np.float32}
 PAGE = 4096
 LINE = 64  # bytes of a line of the cache
@@ -100,7 +105,6 @@ class Product:
         Where products are computed.
     """
 
-    kind: torch.dtype
     # A row with more candidates than these + 8 k is not settled by this product.
     crowded = 256
     # the float32 roundings of a residual before it is shortened
@@ -111,7 +115,7 @@ class Product:
     ) -> None:
         self.precision: Precision = precision
         self.device = device
-        self.kind = torch.bfloat16 if precision == "bfloat16" else torch.float32
+        self.kind = KINDS[precision]
         self.width = len(direction)  # numbers a row
         self._exact, self._direction = direction, direction.astype(np.float32)
         self._own = threading.local()

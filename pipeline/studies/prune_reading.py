@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from graphs.correlations import caution, correlation_interval, rank_correlation
+from pipeline.console import plural
 
 FEWEST = 3  # layers that have an order worth a number
 
@@ -43,11 +44,10 @@ def read_comparison(table: pd.DataFrame, single: pd.DataFrame, *, epochs: int) -
         f"{row['criterion']} {row['tuned']:.1%}"
         for _, row in cut.sort_values("tuned", ascending=False, kind="stable").iterrows()
     )
-    plural = "s" if epochs > 1 else ""
     low, high = (f"{share:.0%}" for share in (cut["macs_left"].min(), cut["macs_left"].max()))
     text = (
         f"At {low if low == high else f'{low} to {high}'} of the "
-        f"multiply-accumulates and after {epochs} epoch{plural} of tuning the accuracy is: "
+        f"multiply-accumulates and after {plural(epochs, 'epoch')} of tuning the accuracy is: "
         f"{ended}; the whole network, tuned alike, {whole['tuned']:.1%}. Best is "
         f"{named}{sure}."
     )

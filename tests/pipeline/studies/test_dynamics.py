@@ -16,7 +16,8 @@ from graphs.tables import read_frame
 from pipeline.options import Features, Images, Neighbours, Network
 from pipeline.stage3_communities import measure_graphs
 from pipeline.studies import passing
-from pipeline.studies.dynamics import Epochs, Training, read_epochs, study_dynamics
+from pipeline.studies.dynamics import Epochs, Training, study_dynamics
+from pipeline.studies.dynamics_reading import read_epochs
 
 IMAGES = Images(samples=60, repeats=2)
 NETWORK = Network(model="resnet8")
